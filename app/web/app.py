@@ -1,7 +1,6 @@
 """Puts the pages together: their FastAPI application, its routes and its error pages."""
 
 from collections.abc import Sequence
-from urllib.parse import urlencode
 
 import anyio.to_thread
 from fastapi import Depends, FastAPI
@@ -12,10 +11,11 @@ from starlette.responses import Response
 from app.adapters.database import PortalContext
 from app.api.openapi import OpenApiDocument
 from app.api.services import Services
-from app.domain.errors import ServiceUnavailable
+from app.domain.errors import DomainError, NotFound, ServiceUnavailable, ValueOutOfRange
 from app.domain.permissions import OPERATOR
 from app.domain.posts import attachments
 from app.web.cookies import Cookies
+from app.web.drafts import Drafts
 from app.web.portal_language import PortalLanguage
 from app.web.portal_pages import PortalPages
 from app.web.portals import find_portal_id
@@ -35,7 +35,7 @@ from app.web.routes import (
     widgets,
 )
 from app.web.routes.assets import Assets
-from app.web.routes.portal import actions, appearance, board, post
+from app.web.routes.portal import actions, appearance, board, comments, own_posts, post, submit
 from app.web.routes.portal.post import PostPages
 from app.web.routes.sign_on import SignOnRequested, TokenRedirect
 from app.web.routes.uploads import FileRow
@@ -66,7 +66,9 @@ def build(
     cookies = Cookies(services.public)
     viewers = Viewers(database, public_address, services.csrf_tokens)
     portal_pages = PortalPages(renderer, cookies)
-    posts = PostPages(portal_pages, database, public_address, services.views, texts)
+    stored = services.uploads
+    drafts = Drafts(stored.files, services.sealed_values, cookies)
+    posts = PostPages(portal_pages, database, public_address, services.views, texts, services.signer, drafts)
 
     async def find_file(request: Request, name: str) -> FileRow | None:
         portal_id = await find_portal_id(database, request)
@@ -88,6 +90,9 @@ def build(
     for content in (
         widgets.router(renderer, database),
         board.router(portal_pages, viewers, database, texts),
+        submit.router(portal_pages, viewers, database, stored, services.sealed_values, drafts, form_limiter),
+        own_posts.router(portal_pages, viewers, posts, database, stored, drafts, form_limiter),
+        comments.router(portal_pages, viewers, posts, database, drafts, form_limiter),
         post.router(portal_pages, viewers, posts),
         actions.router(portal_pages, viewers, posts, database, form_limiter),
     ):
@@ -106,7 +111,11 @@ def build(
 
     @app.exception_handler(SignInRequired)
     async def sign_in_required(request: Request, required: SignInRequired) -> Response:
-        return portal_pages.redirect(f"/login?{urlencode({'next': required.next_path})}")
+        response = portal_pages.redirect_to_sign_in(required.next_path)
+        if "hx-request" not in request.headers:
+            return response
+        # htmx would follow the redirect and put the page of sign-in into the middle of this one.
+        return Response(headers={"HX-Redirect": response.headers["location"], "Cache-Control": "no-store"})
 
     return app
 
@@ -129,6 +138,12 @@ def _add_error_pages(
     @app.exception_handler(SignOnRequested)
     async def sign_on_requested(request: Request, requested: SignOnRequested) -> Response:
         return sign_on.redirect_to_sign_on(renderer, requested)
+
+    @app.exception_handler(DomainError)
+    async def refused(request: Request, error: DomainError) -> Response:
+        """A rule that no page explains: what the page showed has changed meanwhile."""
+        is_missing = isinstance(error, NotFound | ValueOutOfRange)
+        return renderer.error(404 if is_missing else 409, locale=await language.find(request))
 
     @app.exception_handler(ServiceUnavailable)
     async def unavailable(request: Request, error: ServiceUnavailable) -> Response:

@@ -13,6 +13,8 @@ SESSION: Final = "earshot_session"
 """The token of the session in which the user is signed in."""
 DEVICE: Final = "earshot_device"
 """A random token of the browser: its forms, its code of a sign-in, its posts and votes without an account."""
+DRAFT: Final = "earshot_draft"
+"""The name of what the visitor wrote before signing in."""
 THEME: Final = "earshot_theme"
 """`light` or `dark`; without it the theme is that of the browser."""
 

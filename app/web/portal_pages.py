@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -10,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from app.adapters.translations import N_
 from app.web import appearance, cookies
 from app.web.cookies import Cookies
+from app.web.notices import find_notice
 from app.web.people import Person
 from app.web.templating import TemplateRenderer
 from app.web.viewer import Viewer, own_path
@@ -78,7 +80,7 @@ class PortalPages:
         """A page in the viewer's language. `current` is the name of its entry in the navigation."""
         next_theme, theme_label = _THEMES[viewer.theme]
         cache = "private, no-store" if viewer.user else "no-cache"
-        return self._renderer.page(
+        response = self._renderer.page(
             template,
             status=status,
             headers={**HEADERS, "Cache-Control": cache, **(headers or {})},
@@ -91,15 +93,22 @@ class PortalPages:
             theme=viewer.theme,
             next_theme=next_theme,
             theme_label=theme_label,
-            **{"notice": None, **context},
+            **{"notice": find_notice(request, viewer.locale), **context},
         )
+        if viewer.device_token:
+            self._ensure_device(request, response, viewer)
+        return response
+
+    def redirect_to_sign_in(self, next_path: str) -> Response:
+        """To the page of sign-in, which leads to `next_path`."""
+        return self.redirect(f"/login?{urlencode({'next': next_path})}")
 
     def redirect(self, path: str) -> Response:
         """To a path of this server, after a form was sent."""
         return RedirectResponse(self.link(path), SEE_OTHER, {"Cache-Control": "no-store"})
 
-    def ensure_device(self, request: Request, response: Response, viewer: Viewer) -> None:
-        """Give the browser its cookie, whose token is in `viewer.device_token`, if the request came without it."""
+    def _ensure_device(self, request: Request, response: Response, viewer: Viewer) -> None:
+        """Give the browser its cookie, if the request came without it."""
         if not cookies.read_token(request, cookies.DEVICE):
             self._cookies.set(request, response, cookies.DEVICE, viewer.device_token)
 

@@ -56,6 +56,10 @@ _ERROR_TEXTS: Final = {
         N_("There is no such page. What was here may have been moved, removed, or never been public."),
     ),
     405: (N_("Not like this"), N_("This address can be read, but takes nothing else.")),
+    409: (
+        N_("That has changed"),
+        N_("What you saw has changed meanwhile, so this is not possible any more. Go back and reload the page."),
+    ),
     413: (N_("Too large"), N_("The form takes less text than that. Go back and shorten it.")),
     429: (N_("A little slower, please"), N_("Too many requests came from your address. Try again in a moment.")),
     500: (N_("Something went wrong"), N_("This is our fault, not yours. It has been written to the server's log.")),

@@ -1,7 +1,7 @@
 """Who looks at which portal: the portal on the request's host, the session in the cookie, language and theme."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
 
@@ -131,9 +131,12 @@ class Viewers:
     async def require_reader(self, request: Request) -> Viewer:
         """As `find`. Raises SignInRequired if the portal is private and nobody is signed in."""
         viewer = await self.find(request)
-        if viewer.user is None and viewer.portal["is_private"]:
+        if viewer.user is not None:
+            return viewer
+        if viewer.portal["is_private"]:
             raise SignInRequired(own_path(request))
-        return viewer
+        # The buttons of votes are forms.
+        return self.with_device(viewer) if viewer.portal["allows_anonymous_votes"] else viewer
 
     async def require_user(self, request: Request) -> Viewer:
         """As `find`. Raises SignInRequired if nobody is signed in."""
@@ -141,6 +144,17 @@ class Viewers:
         if viewer.user is None:
             raise SignInRequired(own_path(request))
         return viewer
+
+    def with_device(self, viewer: Viewer) -> Viewer:
+        """The viewer of a page with a form for visitors: with the token of the browser, a new one at the first visit.
+
+        `PortalPages.respond` stores a new one in the cookie.
+        """
+        if viewer.device_token:
+            return viewer
+        token = cookies.new_token()
+        csrf = self._csrf.make(token) if viewer.user is None else viewer.csrf
+        return replace(viewer, device_token=token, csrf=csrf)
 
     def is_own_form(self, viewer: Viewer, token: str) -> bool:
         """Whether this token is that of the viewer's forms."""
