@@ -9,6 +9,7 @@ from app.adapters.database import Clock, utc_now
 from app.adapters.encryption import SecretCipher
 from app.adapters.openid_connect import OpenIdProviders
 from app.adapters.rate_limiter import MemoryRateLimiter, RateLimit, RedisRateLimiter
+from app.adapters.sealed_values import SealedValues
 from app.adapters.storage.signed_urls import FileSigner
 from app.adapters.storage.uploads import Uploads
 from app.adapters.unsubscribe_tokens import UnsubscribeTokens
@@ -104,6 +105,7 @@ class Application:
             unsubscribe_tokens=UnsubscribeTokens(settings.secret),
             csrf_tokens=CsrfTokens(settings.secret),
             openid_providers=OpenIdProviders(settings.outbound_networks, clock),
+            sealed_values=SealedValues(settings.secret, clock=clock),
             clock=clock,
             public=PublicUrl(settings.base_url),
             default_dialect=settings.default_dialect,

@@ -9,6 +9,7 @@ from app.adapters.encryption import SecretCipher
 from app.adapters.openid_connect import OpenIdProviders
 from app.adapters.passwords import PasswordHasher
 from app.adapters.rate_limiter import RateLimit, RateLimiter
+from app.adapters.sealed_values import SealedValues
 from app.adapters.storage.signed_urls import FileSigner
 from app.adapters.storage.uploads import Uploads
 from app.adapters.unsubscribe_tokens import UnsubscribeTokens
@@ -59,6 +60,7 @@ class Services:
     unsubscribe_tokens: UnsubscribeTokens
     csrf_tokens: CsrfTokens
     openid_providers: OpenIdProviders
+    sealed_values: SealedValues
     clock: Clock
     public: PublicUrl = field(default_factory=PublicUrl)
     default_dialect: str = "productlift"

@@ -21,6 +21,7 @@ from app.web.account_limit import ACCOUNT_LIMIT, AccountLimit
 from app.web.bot_check import BotCheck
 from app.web.browser_sessions import BrowserSessions
 from app.web.cookies import SESSION, Cookies, read_token
+from app.web.drafts import Drafts
 from app.web.error_pages import ErrorPages
 from app.web.portal_pages import PortalPages
 from app.web.portals import find_portal_id
@@ -44,8 +45,10 @@ from app.web.routes.portal import (
     actions,
     appearance,
     board,
+    comments,
     feeds,
     overviews,
+    own_posts,
     passkeys,
     post,
     profile,
@@ -54,6 +57,7 @@ from app.web.routes.portal import (
     sign_in_link,
     sign_up,
     sitemap,
+    submit,
     tabs,
 )
 from app.web.routes.portal.post import PostPages
@@ -95,7 +99,9 @@ def build(
     passkeys_of_browsers = Passkeys(services.cipher, services.clock)
     browser_sessions = BrowserSessions(database, viewers, portal_pages, cookies)
     sign_in_pages = SignInPages(portal_pages, viewers, browser_sessions, database, passkeys_of_browsers, public_address)
-    posts = PostPages(portal_pages, database, public_address, services.views, texts)
+    stored = services.uploads
+    drafts = Drafts(stored.files, services.sealed_values, cookies)
+    posts = PostPages(portal_pages, database, public_address, services.views, texts, services.signer, drafts)
 
     async def find_file(request: Request, name: str) -> FileRow | None:
         portal_id = await find_portal_id(database, request)
@@ -125,6 +131,9 @@ def build(
         tabs.router(portal_pages, viewers, database, texts, embedded_pages),
         overviews.router(portal_pages, viewers, database, texts),
         board.router(portal_pages, viewers, database, texts),
+        submit.router(portal_pages, viewers, database, stored, services.sealed_values, drafts, form_limiter),
+        own_posts.router(portal_pages, viewers, posts, database, stored, drafts, form_limiter),
+        comments.router(portal_pages, viewers, posts, database, drafts, form_limiter),
         post.router(portal_pages, viewers, posts),
         actions.router(portal_pages, viewers, posts, database, form_limiter),
     ):

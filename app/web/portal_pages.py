@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -179,6 +180,10 @@ class PortalPages:
     def error_without_portal(self, status: int, headers: Mapping[str, str] | None = None) -> Response:
         """As `error`, on a host that has no portal."""
         return self._renderer.error(status, headers=headers)
+
+    def redirect_to_sign_in(self, next_path: str) -> Response:
+        """To the page of sign-in, which leads to `next_path`."""
+        return self.redirect(f"/login?{urlencode({'next': next_path})}")
 
     def redirect(self, path: str) -> Response:
         """To a path of this server, after a form was sent."""

@@ -132,9 +132,12 @@ class Viewers:
     async def require_reader(self, request: Request) -> Viewer:
         """As `find`. Raises SignInRequired if the portal is private and nobody is signed in."""
         viewer = await self.find(request)
-        if viewer.user is None and viewer.portal["is_private"]:
+        if viewer.user is not None:
+            return viewer
+        if viewer.portal["is_private"]:
             raise SignInRequired(own_path(request))
-        return viewer
+        # The buttons of votes are forms.
+        return self.with_device(viewer) if viewer.portal["allows_anonymous_votes"] else viewer
 
     async def require_user(self, request: Request) -> Viewer:
         """As `find`. Raises SignInRequired if nobody is signed in."""

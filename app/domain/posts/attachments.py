@@ -15,6 +15,7 @@ from app.domain.posts.publishing import IS_PUBLIC
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, insert_row, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
 
+FileKind = Literal["image", "attachment"]
 DEFAULT_NAME: Final = "file"
 
 _IS_PRIVATE: Final = select(Portal.is_private).where(Portal.id == PORTAL_ID).scalar_subquery()
@@ -26,7 +27,7 @@ _IS_FILE_PUBLIC: Final = and_(IS_PUBLIC, not_(_IS_PRIVATE))
 class StoredFile:
     """A file that is stored under `name` and has no row yet."""
 
-    kind: Literal["image", "attachment"]
+    kind: FileKind
     name: str
     original_name: str
     media_type: str

@@ -23,6 +23,7 @@ from app.domain.posts.public import public_name
 from app.domain.posts.queries import AUTHOR, CATEGORIES, PostQuery, Sorting
 from app.domain.posts.single_statement import IS_VOTEABLE
 from app.domain.search import posts as search
+from app.domain.search.duplicates import find_duplicate_ids
 from app.domain.search.posts import Visibility
 from app.domain.sql.pagination import page_shape
 from app.domain.sql.statement import PORTAL_ID, Statement, in_list, in_portal_unindexed
@@ -35,6 +36,7 @@ MAX_TRENDING_VOTES: Final = 300
 """The trending posts are those with the most votes of this period, of which only the newest votes are counted."""
 MAX_MATCHES: Final = 1000
 """The best matches of a text, to which the other filters of a list apply."""
+MAX_SIMILAR: Final = 5
 
 ORDERS: Final = {"top": "votes_count", "newest": "created_at", "status": "latest_status_change"}
 """The column of each order; `trending` has none."""
@@ -189,6 +191,16 @@ def search_page(
     if has_filters:
         ids = _keep_matching(work, filters, ids)[offset : offset + limit + 1]
     return _page(work, _QUERY.fetch_by_ids(work, filters, ids), limit, device)
+
+
+def list_similar(work: UnitOfWork, title: str, *, device: str | None = None) -> list[PostSummary]:
+    """The posts that may be about the same as a post with this title, the likeliest first, at most MAX_SIMILAR.
+
+    Rejected posts are left out. All statements must see the same rows. May take long.
+    """
+    work.authorize(Permission.VIEW)
+    ids = find_duplicate_ids(work, title)
+    return _page(work, _QUERY.fetch_by_ids(work, PostFilter(), ids), MAX_SIMILAR, device).posts if ids else []
 
 
 def _page(work: UnitOfWork, rows: Sequence[Row], limit: int, device: str | None) -> PostList:

@@ -144,7 +144,9 @@ class EmbeddedPages:
     def _respond(
         self, portal: Row, all_statuses: Sequence[Row], template: str, *, frame_ancestors: str, **context: Any
     ) -> Response:
-        stylesheet = appearance.make_stylesheet(portal["accent_color"], all_statuses)
+        stylesheet = appearance.make_stylesheet(
+            portal["accent_color"], tuple((row["id"], row["color"]) for row in all_statuses)
+        )
         return self._pages.embeddable_page(
             template,
             frame_ancestors=frame_ancestors,

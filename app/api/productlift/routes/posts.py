@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Final
 import orjson
 from pydantic import Field
 
+from app.adapters.storage.stored_uploads import StoredUploads
 from app.api.productlift import errors, responses, serializers
 from app.api.productlift.field_types import File, Id, Image, ListOf, MaxKilobytes, Text, Uuid
 from app.api.productlift.forms import Form
@@ -13,7 +14,7 @@ from app.api.productlift.path_params import EXAMPLE_USER
 from app.api.productlift.post_links import PostLinks
 from app.api.productlift.responses import JSON, ProductLiftRouter
 from app.api.productlift.routes import post_list
-from app.api.productlift.routes.uploads import StoredUploads, store_uploads
+from app.api.productlift.routes.uploads import store_uploads
 from app.api.productlift.schemas import Duplicates, Nothing, Post, data_of, page_of
 from app.api.request import ApiRequest
 from app.domain.errors import NotFound

@@ -24,6 +24,30 @@ _DONE_ALREADY: Final = frozenset({"vote.taken", "vote.missing"})
 """A double click, or a page that is older than a vote in another window: the vote is as the form asked for."""
 
 
+async def change_vote(database: Database, viewer: Viewer, code: str, *, is_cast: bool) -> None:
+    """Cast or retract the vote of the user, or of a visitor's browser, unless the vote is so already.
+
+    Raises HTTPException 404, Forbidden, Conflict("post.not_voteable").
+    """
+    device = viewer.device_id
+
+    def change(work: UnitOfWork) -> None:
+        if viewer.user is not None:
+            new_vote = NewVote(code, viewer.user.user_id, voteable_only=True, follow=True)
+            votes.cast(work, new_vote) if is_cast else votes.retract(work, new_vote)
+        elif device is not None:
+            act = anonymous_votes.cast if is_cast else anonymous_votes.retract
+            act(work, post=code, anonymous_id=device)
+
+    try:
+        await database.write(change, viewer.context)
+    except NotFound:
+        raise HTTPException(404) from None
+    except Conflict as error:
+        if error.code not in _DONE_ALREADY:
+            raise
+
+
 def router(
     pages: PortalPages, viewers: Viewers, posts: PostPages, database: Database, form_limiter: PageRateLimit
 ) -> APIRouter:
@@ -43,25 +67,12 @@ def router(
         code = parse_code(code)
         viewer, form = await open_form(request, code)
         is_cast = form.get("vote") != "no"
-        device = viewer.device_id
-
-        def change(work: UnitOfWork) -> None:
-            if viewer.user is not None:
-                new_vote = NewVote(code, viewer.user.user_id, voteable_only=True, follow=True)
-                votes.cast(work, new_vote) if is_cast else votes.retract(work, new_vote)
-            elif device is not None:
-                act = anonymous_votes.cast if is_cast else anonymous_votes.retract
-                act(work, post=code, anonymous_id=device)
-
         try:
-            await database.write(change, viewer.context)
+            await change_vote(database, viewer, code, is_cast=is_cast)
         except Forbidden:
             raise SignInRequired(f"/p/{code}") from None
-        except NotFound:
-            raise HTTPException(404) from None
-        except Conflict as error:
-            if error.code not in _DONE_ALREADY:
-                raise HTTPException(409) from None
+        except Conflict:
+            raise HTTPException(409) from None
         page = await posts.find_by_code(viewer, code)
         if "hx-request" not in request.headers:
             return pages.redirect(safe_path(form.get("next")) if form.get("next") else post_path(page.post))

@@ -13,13 +13,17 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.adapters.database import Database
+from app.adapters.storage.signed_urls import FileSigner
+from app.adapters.storage.stored_uploads import HARMLESS
 from app.api.services import PageViews
+from app.domain.permissions import Permission, is_allowed
 from app.domain.posts import post_page
 from app.domain.posts.post_page import PostPage
 from app.domain.posts.public import PublicComment, PublicPost
 from app.domain.posts.visible_posts import PostSummary
 from app.domain.sql.timestamps import Timestamp
 from app.domain.unit_of_work import UnitOfWork
+from app.web.drafts import Drafts
 from app.web.people import Person, describe
 from app.web.portal_pages import PortalPages
 from app.web.public_address import PublicAddress
@@ -30,12 +34,16 @@ MAX_SUMMARY: Final = 200
 MAX_DEPTH: Final = 4
 """Deeper replies are not indented further."""
 _METHODS: Final = ["GET", "HEAD"]
+_PICTURE_TYPES: Final = frozenset(media_type for media_type, _ in HARMLESS.values())
+"""Attachments of these types are shown; all others are links."""
 _SEGMENT: Final = re.compile(r"(?:[\w-]*-)?([0-9A-Za-z]{6})")
 _SLUG: Final = re.compile(r"[\w-]{1,1000}")
 
 
 @dataclass(frozen=True, slots=True)
-class _ShownComment:
+class ShownComment:
+    """A comment as pages show it."""
+
     id: int
     depth: int
     author: Person
@@ -43,7 +51,8 @@ class _ShownComment:
     is_truncated: bool
     is_official: bool
     is_pinned: bool
-    is_own: bool
+    may_change: bool
+    """Whether the viewer may edit and delete it."""
     created_at: Timestamp
 
 
@@ -81,12 +90,16 @@ class PostPages:
         public_address: PublicAddress,
         views: PageViews,
         texts: RenderedTexts,
+        signer: FileSigner,
+        drafts: Drafts,
     ) -> None:
         self._pages = pages
         self._database = database
         self._public_address = public_address
         self._views = views
         self._texts = texts
+        self._signer = signer
+        self._drafts = drafts
 
     async def find_by_code(self, viewer: Viewer, code: str) -> PostPage:
         """The post. Raises HTTPException 404."""
@@ -98,11 +111,24 @@ class PostPages:
             raise HTTPException(404)
         return await self._find(viewer, lambda work: post_page.find_by_slug(work, slug, device=viewer.device_id))
 
+    def _file_path(self, viewer: Viewer, page: PostPage, name: str) -> str:
+        """The path of a file; signed if visitors can't see the post and so can't read its files."""
+        is_public = page.moderation == "approved" and page.is_published and not viewer.portal["is_private"]
+        return f"/files/{name}" if is_public else self._signer.path(name)
+
     async def _find(self, viewer: Viewer, query: Callable[[UnitOfWork], PostPage | None]) -> PostPage:
         page = await self._database.read(query, viewer.context, snapshot=True)
         if page is None:
             raise HTTPException(404)
         return page
+
+    async def find_comment(self, viewer: Viewer, page: PostPage, comment_id: int) -> ShownComment:
+        """One of the comments that the page shows. Raises HTTPException 404."""
+        comment = next((each for each in page.post.comments if each.id == comment_id), None)
+        if comment is None:
+            raise HTTPException(404)
+        [body] = await self._texts.format([comment.body])
+        return _show_comment(viewer, comment, 0, body)
 
     async def show(
         self,
@@ -111,11 +137,17 @@ class PostPages:
         page: PostPage,
         *,
         status: int = 200,
-        draft: str = "",
+        draft: str | None = None,
         errors: Mapping[str, str] | None = None,
     ) -> Response:
-        """The page; `draft` is the comment that was typed, and `errors` are the messages by field."""
+        """The page; `draft` is the comment that was typed, and `errors` are the messages by field.
+
+        Without `draft`, the page has the comment that was kept while its author signed in.
+        """
         post = page.post
+        kept = None
+        if draft is None and viewer.user is not None:
+            kept = await self._drafts.find(request, viewer, form=comment_form(post.code))
         threaded = _order_threads(post.comments)
         bodies = [update.body for update in page.updates]
         rendered = await self._texts.format([post.description, *bodies, *(one.body for one, _ in threaded)])
@@ -145,7 +177,14 @@ class PostPages:
                 for (comment, depth), body in zip(threaded, comments, strict=True)
             ],
             timeline=_show_timeline(viewer, page),
-            draft=draft,
+            pictures=[self._file_path(viewer, page, name) for name in _list_pictures(post)],
+            files=[
+                (file, self._file_path(viewer, page, file["name"]))
+                for file in post.files
+                if file["media_type"] not in _PICTURE_TYPES
+            ],
+            draft=draft or ("" if kept is None else kept.get("body", "")),
+            has_kept_draft=kept is not None,
             errors=errors or {},
         )
 
@@ -160,14 +199,9 @@ def router(pages: PortalPages, viewers: Viewers, posts: PostPages) -> APIRouter:
         page = await posts.find_by_code(viewer, parse_code(segment))
         # Only the code identifies the post; titles change, and links are typed by hand.
         is_current = post_path(page.post) == f"/p/{quote(segment, safe='')}"
-        return await posts.show(request, viewer, page) if is_current else _redirect(pages, page.post)
-
-    @routes.api_route("/p/{segment}/edit", methods=_METHODS)
-    @routes.api_route("/p/{segment}/delete", methods=_METHODS)
-    async def post_to_change(request: Request, segment: str) -> Response:
-        """The APIs return these links."""
-        viewer = await viewers.require_reader(request)
-        return _redirect(pages, (await posts.find_by_code(viewer, parse_code(segment))).post)
+        if not is_current:
+            return _redirect(pages, page.post, query=request.url.query)
+        return await posts.show(request, viewer, page)
 
     @routes.api_route("/posts/{slug}", methods=_METHODS)
     async def post_by_slug(request: Request, slug: str) -> Response:
@@ -199,12 +233,24 @@ def parse_code(segment: str) -> str:
     return match[1]
 
 
-def _redirect(pages: PortalPages, post: PublicPost) -> Response:
-    return RedirectResponse(pages.link(post_path(post)), 302, {"Cache-Control": "no-cache"})
+def comment_form(code: str) -> str:
+    """The name of the draft of a comment on the post."""
+    return f"comment:{code}"
 
 
-def _show_comment(viewer: Viewer, comment: PublicComment, depth: int, body: Markup) -> _ShownComment:
-    return _ShownComment(
+def _list_pictures(post: PublicPost) -> list[str]:
+    """The names of the post's image and of the pictures among its attachments."""
+    first = [post.image] if post.image else []
+    return first + [file["name"] for file in post.files if file["media_type"] in _PICTURE_TYPES]
+
+
+def _redirect(pages: PortalPages, post: PublicPost, *, query: str = "") -> Response:
+    path = post_path(post) + (f"?{query}" if query else "")
+    return RedirectResponse(pages.link(path), 302, {"Cache-Control": "no-cache"})
+
+
+def _show_comment(viewer: Viewer, comment: PublicComment, depth: int, body: Markup) -> ShownComment:
+    return ShownComment(
         comment.id,
         min(depth, MAX_DEPTH),
         describe(comment.author_id, comment.author),
@@ -212,7 +258,7 @@ def _show_comment(viewer: Viewer, comment: PublicComment, depth: int, body: Mark
         comment.is_truncated,
         comment.official,
         comment.pinned,
-        viewer.user is not None and viewer.user.user_id == comment.author_id,
+        is_allowed(viewer.actor, Permission.WRITE_COMMENT, of_user=comment.author_id),
         comment.created_at,
     )
 

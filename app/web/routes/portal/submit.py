@@ -1,0 +1,348 @@
+"""The page on which visitors and users write a post, and the similar posts that it shows meanwhile."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final, Self
+
+from fastapi import APIRouter, Depends
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.adapters.database import Database
+from app.adapters.sealed_values import SealedValues
+from app.adapters.storage.stored_uploads import StoredUploads, keep_if_attached
+from app.adapters.storage.uploads import Uploads
+from app.domain.errors import Conflict, Forbidden, UniqueViolation, ValidationFailed
+from app.domain.portals import boards, categories
+from app.domain.posts import create, devices, texts, visible_posts
+from app.domain.posts.create import CreatedPost, NewPost
+from app.domain.posts.visible_posts import PostSummary
+from app.domain.unit_of_work import Row, UnitOfWork
+from app.web import pictures
+from app.web.drafts import Drafts
+from app.web.forms import UploadForm, limit_form, read_upload_form, require_own_site
+from app.web.notices import add_notice, translate
+from app.web.pictures import NO_PICTURES, FormPictures, Pictures
+from app.web.portal_pages import PortalPages
+from app.web.post_messages import STALE, TOO_LARGE, TOO_QUICK, describe_errors
+from app.web.rate_limit import PageRateLimit
+from app.web.routes.portal.actions import change_vote
+from app.web.routes.portal.post import parse_code
+from app.web.viewer import FORM_FIELD, Viewer, Viewers
+
+PATH: Final = "/submit"
+FORM: Final = "submit"
+"""The name of the form's draft."""
+MAX_TEXT_BYTES: Final = limit_form(texts.MAX_TITLE + texts.MAX_DESCRIPTION)
+MIN_FILL_SECONDS: Final = 3
+"""Programs fill forms faster than people. Only visitors without an account have to take this long."""
+MAX_FILL: Final = timedelta(days=7)
+HONEYPOT: Final = "website"
+"""A field that people don't see and programs fill."""
+
+_METHODS: Final = ["GET", "HEAD"]
+_TEXTS: Final = ("title", "description", "board", "category")
+_SHOWN: Final = "shown"
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What was typed and chosen."""
+
+    title: str = ""
+    description: str = ""
+    board: str = ""
+    """An id, or in the address of the page a slug."""
+    category: str = ""
+    shown_at: str = ""
+    """When the page was first shown, sealed."""
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, str]) -> Self:
+        return cls(**{name: fields.get(name, "") for name in (*_TEXTS, "shown_at")})
+
+    def texts(self) -> dict[str, str]:
+        return {name: getattr(self, name) for name in _TEXTS}
+
+
+@dataclass(frozen=True, slots=True)
+class _Choices:
+    boards: Sequence[Row]
+    categories: Sequence[Row]
+
+    def find_board_id(self, board: str) -> int | None:
+        """The id of the board with this id or slug; the default board otherwise."""
+        found = (row for row in self.boards if board in (str(row["id"]), row["slug"]))
+        default = (row for row in self.boards if row["is_default"])
+        row = next(found, None) or next(default, None)
+        return None if row is None else int(row["id"])
+
+    def find_category_id(self, category: str) -> int | None:
+        """The id of the category, if there is one."""
+        return next((int(row["id"]) for row in self.categories if str(row["id"]) == category), None)
+
+
+def router(
+    pages: PortalPages,
+    viewers: Viewers,
+    database: Database,
+    uploads: Uploads,
+    sealed_values: SealedValues,
+    drafts: Drafts,
+    form_limiter: PageRateLimit,
+) -> APIRouter:
+    """GET, HEAD and POST of /submit, GET of /submit/similar."""
+    routes = APIRouter()
+    submission = _Submission(pages, viewers, database, uploads, sealed_values, drafts)
+
+    @routes.api_route(PATH, methods=_METHODS)
+    async def show_form(request: Request) -> Response:
+        viewer = await viewers.require_reader(request)
+        if viewer.user is None:
+            viewer = viewers.with_device(viewer)
+        draft = await drafts.find(request, viewer, form=FORM)
+        entry = _Entry.parse(draft or request.query_params)
+        return await submission.show(request, viewer, entry, draft_images=None if draft is None else "images" in draft)
+
+    @routes.post(PATH, dependencies=[Depends(form_limiter), Depends(require_own_site)])
+    async def send(request: Request) -> Response:
+        # Not `require_reader`: whoever was signed out meanwhile must not lose the text.
+        viewer = await viewers.find(request)
+        max_bytes = pictures.MAX_FORM_BYTES
+        if viewer.user is None:
+            viewer, max_bytes = viewers.with_device(viewer), MAX_TEXT_BYTES
+        try:
+            async with read_upload_form(request, max_bytes=max_bytes, max_text_bytes=MAX_TEXT_BYTES) as form:
+                return await submission.send(request, viewer, form)
+        except HTTPException as error:
+            if error.status_code != 413:
+                raise
+            return submission.refuse_large(request, viewer)
+
+    @routes.api_route(f"{PATH}/similar", methods=_METHODS)
+    async def similar(request: Request) -> Response:
+        """The similar posts alone, which the page loads while the title is typed."""
+        viewer = await viewers.find(request)
+        if viewer.user is None and viewer.portal["is_private"]:
+            return Response(status_code=204)
+        found = await submission.find_similar(viewer, request.query_params.get("title", ""))
+        return pages.respond(request, viewer, "portal/similar.html", similar=found)
+
+    return routes
+
+
+class _Submission:
+    """Shows the form, and does what it asks for."""
+
+    def __init__(
+        self,
+        pages: PortalPages,
+        viewers: Viewers,
+        database: Database,
+        uploads: Uploads,
+        sealed_values: SealedValues,
+        drafts: Drafts,
+    ) -> None:
+        self._pages = pages
+        self._viewers = viewers
+        self._database = database
+        self._uploads = uploads
+        self._sealed_values = sealed_values
+        self._pictures = Pictures(sealed_values)
+        self._drafts = drafts
+
+    async def show(
+        self,
+        request: Request,
+        viewer: Viewer,
+        entry: _Entry,
+        *,
+        errors: Mapping[str, str] | None = None,
+        similar: Sequence[PostSummary] = (),
+        kept: FormPictures = NO_PICTURES,
+        draft_images: bool | None = None,
+    ) -> Response:
+        """The form. `draft_images` tells whether pictures of a draft are missing; None if the texts are no draft."""
+        choices = await self._database.read(_list_choices, viewer.context)
+        shown_at = entry.shown_at or self._sealed_values.seal(_SHOWN, viewer.portal["id"], None)
+        return self._pages.respond(
+            request,
+            viewer,
+            "portal/submit.html",
+            status=422 if errors else 200,
+            errors=errors or {},
+            entry=replace(entry, shown_at=shown_at),
+            boards=choices.boards,
+            categories=choices.categories,
+            board_id=choices.find_board_id(entry.board),
+            category_id=choices.find_category_id(entry.category),
+            similar=similar,
+            pictures=kept.kept,
+            picture_errors=kept.errors,
+            draft_images=draft_images,
+            may_send_anonymously=_may_send_anonymously(viewer),
+            max_pictures=pictures.MAX_PICTURES,
+            max_megabytes=pictures.MAX_PICTURE_BYTES >> 20,
+        )
+
+    async def send(self, request: Request, viewer: Viewer, form: UploadForm) -> Response:
+        """Create the post, or show the form again with what was typed."""
+        fields = form.texts
+        entry = _Entry.parse(fields)
+        if "vote_instead" in fields:
+            return await self._vote_instead(request, viewer, form, entry)
+        errors = _find_errors(viewer.locale, entry)
+        if viewer.user is None and not _may_send_anonymously(viewer):
+            # The form of a private portal is shown to nobody who is signed out.
+            if errors and not viewer.portal["is_private"]:
+                return await self.show(request, viewer, entry, errors=errors)
+            return await self._keep_for_sign_in(request, viewer, form, entry, next_path=PATH)
+        if not self._viewers.is_own_form(viewer, fields.get(FORM_FIELD, "")):
+            errors["form"] = translate(viewer.locale, STALE)
+        elif viewer.user is None and not self._is_human(viewer, entry, fields):
+            errors["form"] = translate(viewer.locale, TOO_QUICK)
+        # A form that comes back for its similar posts would lose the files that were chosen.
+        is_similar_due = not errors and "similar_seen" not in fields and not form.list_files(pictures.FIELD)
+        similar = await self.find_similar(viewer, entry.title) if is_similar_due else []
+        if viewer.user is None:
+            if errors or similar:
+                return await self.show(request, viewer, entry, errors=errors, similar=similar)
+            return await self._create(request, viewer, entry, None)
+        async with keep_if_attached(self._uploads) as stored:
+            kept = await self._pictures.store(viewer, form, stored)
+            if errors or similar or kept.errors:
+                return await self._show_again(request, viewer, entry, errors, similar, kept)
+            return await self._create(request, viewer, entry, stored)
+
+    async def find_similar(self, viewer: Viewer, title: str) -> list[PostSummary]:
+        """The posts that the viewer may see and that may be about the same."""
+        title = " ".join(title.split())[: texts.MAX_TITLE]
+        if not title:
+            return []
+        return await self._database.read(
+            lambda work: visible_posts.list_similar(work, title, device=viewer.device_id),
+            viewer.context,
+            in_thread=True,
+            snapshot=True,
+        )
+
+    def refuse_large(self, request: Request, viewer: Viewer) -> Response:
+        """The page for a form that is too large to be read."""
+        maximum = pictures.MAX_FORM_BYTES >> 20
+        return self._pages.respond(
+            request,
+            viewer,
+            "portal/error.html",
+            status=413,
+            title=translate(viewer.locale, TOO_LARGE),
+            message=translate(
+                viewer.locale, pictures.FORM_TOO_LARGE, characters=texts.MAX_DESCRIPTION, megabytes=maximum
+            ),
+        )
+
+    async def _show_again(
+        self,
+        request: Request,
+        viewer: Viewer,
+        entry: _Entry,
+        errors: Mapping[str, str],
+        similar: Sequence[PostSummary],
+        kept: FormPictures,
+    ) -> Response:
+        all_errors = {**errors, "images": " ".join(kept.errors)} if kept.errors else errors
+        return await self.show(request, viewer, entry, errors=all_errors, similar=similar, kept=kept)
+
+    def _is_human(self, viewer: Viewer, entry: _Entry, fields: Mapping[str, str]) -> bool:
+        shown = self._sealed_values.open(_SHOWN, viewer.portal["id"], entry.shown_at, max_age=MAX_FILL)
+        return not fields.get(HONEYPOT) and shown is not None and shown.age.total_seconds() >= MIN_FILL_SECONDS
+
+    async def _create(self, request: Request, viewer: Viewer, entry: _Entry, stored: StoredUploads | None) -> Response:
+        choices = await self._database.read(_list_choices, viewer.context)
+        title, description = texts.parse_post(entry.title, entry.description)
+        new_post = NewPost(
+            title=title,
+            description=description,
+            author=None if viewer.user is None else viewer.user.user_id,
+            board_id=choices.find_board_id(entry.board),
+            category_id=choices.find_category_id(entry.category),
+            default_status=True,
+            follow=True,
+            deleted_author=False,
+            moderation=None,
+        )
+
+        def create_post(work: UnitOfWork) -> CreatedPost:
+            if viewer.user is None:
+                return devices.create_post(work, new_post, device_digest=devices.digest(viewer.device_token))
+            created = create.create_post(work, new_post)
+            if stored:
+                stored.attach(work, created.id)
+            return created
+
+        try:
+            is_single = viewer.user is not None and not stored
+            created = await self._database.write(create_post, viewer.context, single_statement=is_single)
+        except ValidationFailed as failed:
+            errors = describe_errors(viewer.locale, failed)
+            return await self.show(request, viewer, entry, errors={"form": " ".join(errors.values())})
+        except UniqueViolation:
+            # The kept pictures belong to a post already: the form was sent twice.
+            message = translate(viewer.locale, pictures.CHOOSE_AGAIN)
+            return await self.show(request, viewer, entry, errors={"images": message})
+        response = self._pages.redirect(_next_path(viewer, created))
+        await self._drafts.delete(request, response, viewer, form=FORM)
+        return response
+
+    async def _vote_instead(self, request: Request, viewer: Viewer, form: UploadForm, entry: _Entry) -> Response:
+        """Vote for a similar post. What was typed is kept, so that nothing is lost by a slip."""
+        fields = form.texts
+        code = parse_code(fields["vote_instead"])
+        if viewer.user is None and viewer.portal["is_private"]:
+            return await self._keep_for_sign_in(request, viewer, form, entry, next_path=f"/p/{code}")
+        if not self._viewers.is_own_form(viewer, fields.get(FORM_FIELD, "")):
+            return await self.show(request, viewer, entry, errors={"form": translate(viewer.locale, STALE)})
+        try:
+            await change_vote(self._database, viewer, code, is_cast=True)
+        except Forbidden:
+            return await self._keep_for_sign_in(request, viewer, form, entry, next_path=f"/p/{code}")
+        except Conflict:
+            raise HTTPException(409) from None
+        response = self._pages.redirect(add_notice(f"/p/{code}", "voted"))
+        await self._drafts.keep(request, response, viewer, form=FORM, texts=entry.texts())
+        return response
+
+    async def _keep_for_sign_in(
+        self, request: Request, viewer: Viewer, form: UploadForm, entry: _Entry, *, next_path: str
+    ) -> Response:
+        response = self._pages.redirect_to_sign_in(next_path)
+        kept = entry.texts()
+        if form.list_files(pictures.FIELD) or form.list_texts(pictures.KEPT_FIELD) or not form.is_complete:
+            kept["images"] = "yes"
+        await self._drafts.keep(request, response, viewer, form=FORM, texts=kept)
+        return response
+
+
+def _list_choices(work: UnitOfWork) -> _Choices:
+    return _Choices(boards.list_all(work), categories.list_all(work))
+
+
+def _find_errors(locale: str, entry: _Entry) -> dict[str, str]:
+    try:
+        texts.parse_post(entry.title, entry.description)
+    except ValidationFailed as failed:
+        return describe_errors(locale, failed)
+    return {}
+
+
+def _may_send_anonymously(viewer: Viewer) -> bool:
+    portal = viewer.portal
+    return viewer.user is None and bool(portal["allows_anonymous_posts"]) and not portal["is_private"]
+
+
+def _next_path(viewer: Viewer, created: CreatedPost) -> str:
+    """The page of the post; the list of posts, for a visitor whose post waits for approval and can't be seen yet."""
+    is_pending = created.moderation != "approved"
+    notice = "pending" if is_pending else "posted"
+    return add_notice("/" if is_pending and viewer.user is None else f"/p/{created.slug}-{created.code}", notice)
