@@ -94,6 +94,8 @@ def _serve(settings: Settings, *, demo: bool) -> int:
     logging.configure(log_format)
     # Steps that change nothing come first; each may reject the start.
     listeners = sockets.listen(settings.host, settings.port, settings.workers)
+    # Links in mail have the port. The system has chosen one if the setting is 0.
+    settings = settings.model_copy(update={"port": listeners[0].getsockname()[1]})
     metrics_listener = metrics_endpoint.open_metrics_port(settings)
     asyncio.run(startup.preflight(settings))
     asyncio.run(startup.check_folders(settings, demo=demo))
