@@ -19,12 +19,12 @@ LOOPBACK: Final = {"EARSHOT_OUTBOUND_ALLOW": "127.0.0.0/8"}
 
 
 @contextmanager
-def running_outbox(earshot: Earshot, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
+def running_outbox(earshot: Earshot, *arguments: str, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Run `earshot outbox run` until the block ends; it logs to `outbox.log`."""
     with (
         (earshot.folder / "outbox.log").open("ab") as log,
         subprocess.Popen(
-            [*earshot.command, "outbox", "run"],
+            [*earshot.command, "outbox", "run", *arguments],
             cwd=earshot.folder,
             env=earshot.env(LOOPBACK | settings),
             stdin=subprocess.DEVNULL,

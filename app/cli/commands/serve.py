@@ -102,7 +102,7 @@ def _serve(settings: Settings, *, demo: bool) -> int:
     with instance_lock.hold(settings), ExitStack() as stack:
         asyncio.run(startup.check_secret(settings))
         asyncio.run(startup.check_storage(settings, demo=demo))
-        metrics_dir = stack.enter_context(metrics_endpoint.metrics_directory(settings))
+        metrics_dir = stack.enter_context(metrics_endpoint.metrics_directory(settings, processes=settings.workers))
         # From here on the start changes data.
         _ = settings.secret
         asyncio.run(startup.prepare(settings))
