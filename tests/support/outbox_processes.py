@@ -70,11 +70,11 @@ def verify_signature(request: ReceivedRequest, secret: str) -> str:
 
 
 class Api:
-    """Sends requests with the key of a dialect."""
+    """Sends requests with the key of a dialect, to the portal of a host where there are several."""
 
-    def __init__(self, serving: Serving, key: str) -> None:
+    def __init__(self, serving: Serving, key: str, *, host: str | None = None) -> None:
         self._url = f"{serving.address}/api/v1"
-        self._headers = {"authorization": f"Bearer {key}"}
+        self._headers = {"authorization": f"Bearer {key}"} | ({} if host is None else {"host": host})
 
     def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """The JSON of a successful response; ProductLift's without its member `data`."""
