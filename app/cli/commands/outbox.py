@@ -37,8 +37,8 @@ def run(metrics_port: MetricsPortOption = None) -> None:
     """Deliver emails and webhook calls in this process.
 
     It runs until SIGTERM or Ctrl-C. The server does the same itself unless EARSHOT_OUTBOX=off. Any number of these
-    processes may run on one database, also beside the server. On SIGTERM it finishes the deliveries in progress for
-    a few seconds, and stops.
+    processes may run on one database, also beside the server; on SQLite several are not faster, because its file has
+    one writer. On SIGTERM it finishes the deliveries in progress for a few seconds, and stops.
 
     \b
     EARSHOT_OUTBOX=off earshot serve
