@@ -73,6 +73,7 @@ class Api:
     """Sends requests with the key of a dialect."""
 
     def __init__(self, serving: Serving, key: str) -> None:
+        self.log = serving.log
         self._url = f"{serving.address}/api/v1"
         self._headers = {"authorization": f"Bearer {key}"}
 
