@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from app.adapters.database import Clock, utc_now
 from app.adapters.encryption import SecretCipher
@@ -20,7 +20,7 @@ from app.backends import open_database, open_storage
 from app.background import BackgroundJobs, Job, flush_key_usage, flush_page_views, index_new_posts
 from app.domain.errors import ServiceUnavailable
 from app.http.request import RequestContext, RequestObserver
-from app.observability.metrics import SharedMetrics
+from app.observability.metrics import MEASURE_SECONDS, SharedMetrics
 from app.outbox.assembly import build_worker
 from app.public_url import PublicUrl
 from app.settings import Settings
@@ -55,9 +55,6 @@ def background_jobs(services: Services) -> list[Job]:
         Job("the last use of keys", 10.0, lambda: flush_key_usage(database, services.authenticator)),
         Job("the sweep of files", 3600.0, services.uploads.delete_orphans),
     ]
-
-
-MEASURE_SECONDS: Final = 1.0
 
 
 class Observer(Protocol):

@@ -153,7 +153,10 @@ class SmtpClient:
             await self._connection.starttls()
             await self._greet()
         elif self._server.tls == "required":
-            raise SmtpError(f"{self._server.place} does not offer STARTTLS, which is required", step=Step.TLS)
+            remedy = "so write smtps://, another port or ?starttls=optional in EARSHOT_SMTP_URL"
+            if self._server.password is not None and not self._server.is_local:
+                remedy = "so write smtps:// or another port in EARSHOT_SMTP_URL"
+            raise SmtpError(f"{self._server.place} does not offer STARTTLS, which is required, {remedy}", step=Step.TLS)
 
     async def _load_tls_context(self) -> ssl.SSLContext:
         if self._tls_context is None:

@@ -41,6 +41,18 @@ def load_translation(locale: str, folder: Path = FOLDER) -> Translation:
     return Translation(SOURCE_LANGUAGE, NullTranslations())
 
 
+def list_languages(folder: Path = FOLDER) -> list[str]:
+    """The languages of the texts, such as `de`, with that of the source first."""
+    paths = folder.glob(f"*/LC_MESSAGES/{DOMAIN}.mo")
+    return [SOURCE_LANGUAGE, *sorted(path.parent.parent.name.replace("_", "-") for path in paths)]
+
+
+def is_translated(locale: str) -> bool:
+    """Whether there are texts for the locale, which may have a region, such as `de-AT`."""
+    language = re.split("[-_]", locale)[0].lower()
+    return _LOCALE.fullmatch(locale) is not None and language in (SOURCE_LANGUAGE, load_translation(locale).language)
+
+
 def N_(message: str) -> str:
     """Mark a text that is translated where it is used, so that `./manage messages` finds it."""
     return message

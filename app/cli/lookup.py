@@ -1,12 +1,14 @@
-"""How commands find a user, a post or a tab by what an operator types. Each raises NotFound."""
+"""How commands find a user, a post or a tab by what an operator types, and show a user. The former raise NotFound."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from app.domain.errors import NotFound
 from app.domain.models import Post, User
 from app.domain.portals import tabs
 from app.domain.posts.queries import PostQuery
 from app.domain.sql.statement import Column
+from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.users.queries import UserQuery
 
@@ -46,6 +48,13 @@ def find_user(work: UnitOfWork, user: str) -> Row:
 def find_user_id(work: UnitOfWork, user: str) -> int:
     """The id of the user with this id, UUID or email address."""
     return int(find_user(work, user)[0])
+
+
+def serialize_user(row: Sequence[Any]) -> dict[str, Any]:
+    """A row of `USERS` as the commands print it."""
+    user = dict(zip(USER_COLUMNS, row, strict=True))
+    flags = {name: user[name] is not None for name in ("blocked", "deleted")}
+    return {**user, **flags, "created_at": format_seconds(user["created_at"])}
 
 
 def find_post_id(work: UnitOfWork, post: str) -> int:

@@ -9,7 +9,7 @@ import typer
 from app.cli.field_errors import describe_problem
 from app.domain.errors import ValidationFailed
 from app.domain.plain_text import MAX_LINE, parse_line, parse_text
-from app.domain.users.emails import MAX_EMAIL, parse_email
+from app.domain.users.emails import MAX_EMAIL, parse_email, parse_known_email
 from app.settings.display import shorten_text
 
 MAX_DIGITS: Final = 30
@@ -53,6 +53,8 @@ PortalOption = Annotated[
     str | None,
     typer.Option("--portal", metavar="HOST_OR_ID", help="The portal; needed only where there are several."),
 ]
+
+UserArgument = Annotated[str, typer.Argument(metavar="USER", help="Address, id or UUID.")]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
 
@@ -105,8 +107,17 @@ def choice_param(choices: Sequence[str]) -> Callable[[str | None], str | None]:
 
 def email_address(value: str) -> str:
     """Parse an e-mail address."""
+    return _parse_address(parse_email, value)
+
+
+def known_email_address(value: str) -> str:
+    """Parse an e-mail address that a user may have through any API."""
+    return _parse_address(parse_known_email, value)
+
+
+def _parse_address(parse: Callable[[str], str], value: str) -> str:
     try:
-        return parse_email(value)
+        return parse(value)
     except ValidationFailed:
         raise typer.BadParameter(
             f"must be an e-mail address such as jane@example.com, of at most {MAX_EMAIL} characters"
@@ -116,7 +127,7 @@ def email_address(value: str) -> str:
 def color(value: str) -> str:
     """Parse a color."""
     if not re.fullmatch(r"#(?:[0-9A-Fa-f]{3}){1,2}", value):
-        raise typer.BadParameter("must be such as #0096ff")
+        raise typer.BadParameter("must be a color of three or six hexadecimal digits, such as '#0b57c2' or '#06c'")
     return value
 
 

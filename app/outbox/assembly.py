@@ -46,6 +46,9 @@ class Channels:
     """What the channels give to the worker. A channel without a sender is not delivered: its deliveries wait."""
 
     expanders: Sequence[Expander] = ()
+    """They run in the transaction that stores what they return, so they may write, too."""
+    call_expanders: Sequence[Expander] = ()
+    """They make webhook calls. They run before that transaction, and only read."""
     senders: Mapping[str, Sender] = field(default_factory=dict)
     after_attempt: Sequence[AfterAttempt] = ()
     jobs: Sequence[Job] = ()
@@ -69,6 +72,8 @@ def build_channels(settings: Settings, database: Database, cipher: SecretCipher,
         expanders=(
             expand_notifications,
             accounts.build_expander(cipher),
+        ),
+        call_expanders=(
             ProductLiftExpander(secret=settings.secret, signer=FileSigner(settings.secret, clock=utc_now)),
             AstutoExpander(cipher=cipher),
         ),
@@ -111,7 +116,7 @@ def build_worker(
     keep = timedelta(days=settings.outbox_keep_days)
     return Worker(
         database,
-        Expansion(database, channels.expanders, urls),
+        Expansion(database, channels.expanders, urls, call_expanders=channels.call_expanders),
         senders,
         Recorder(database, after_attempt=channels.after_attempt),
         jobs=[

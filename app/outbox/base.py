@@ -10,7 +10,7 @@ from app.domain.outbox.deliveries import ClaimedDelivery, NewDelivery
 from app.domain.unit_of_work import UnitOfWork
 
 Expander: TypeAlias = Callable[[UnitOfWork, StoredEvent], Sequence[NewDelivery]]
-"""The deliveries of an event in its portal. It runs in the transaction that stores them, so it may write, too."""
+"""The deliveries of an event in its portal."""
 
 
 class Result(StrEnum):

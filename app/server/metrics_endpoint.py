@@ -44,14 +44,14 @@ def open_metrics_port(settings: Settings) -> socket.socket | None:
 
 
 @contextmanager
-def metrics_directory(settings: Settings) -> Iterator[Path | None]:
-    """The directory of all workers' metrics inside the block; None where there is no port. Raises StartupError."""
+def metrics_directory(settings: Settings, *, processes: int) -> Iterator[Path | None]:
+    """The directory of the processes' metrics inside the block; None where there is no port. Raises StartupError."""
     with ExitStack() as stack:
         directory = None
         if settings.metrics_port is not None:
             parent = settings.data_dir.absolute()
             try:
-                directory = stack.enter_context(metrics_files(parent, settings.workers))
+                directory = stack.enter_context(metrics_files(parent, processes))
             except OSError as error:
                 raise StartupError(
                     f"the metrics can't be written to {parent} ({error.strerror})",

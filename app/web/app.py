@@ -14,6 +14,7 @@ from app.api.services import Services
 from app.domain.errors import ServiceUnavailable
 from app.domain.permissions import OPERATOR
 from app.domain.posts import attachments
+from app.web.portal_language import PortalLanguage
 from app.web.public_address import PublicAddress
 from app.web.rate_limit import FORM_LIMIT, FORM_SCOPE, PageRateLimit
 from app.web.readiness import Readiness
@@ -56,6 +57,7 @@ def build(
     form_limiter = PageRateLimit(form_limit, redis_url=redis_url, scope=FORM_SCOPE)
     database = services.database
     public_address = PublicAddress(services.public, database)
+    language = PortalLanguage(database)
 
     async def find_file(request: Request, name: str) -> FileRow | None:
         portal_id = await find_portal_id(database, request)
@@ -80,19 +82,21 @@ def build(
     ):
         app.include_router(content, dependencies=[Depends(limiter), Depends(token_redirect)])
     for router in (
-        accounts.router(renderer, database, services.passwords, public_address, form_limiter),
-        notifications.router(renderer, database, services.unsubscribe_tokens, form_limiter),
+        accounts.router(renderer, database, services.passwords, public_address, form_limiter, language),
+        notifications.router(renderer, database, services.unsubscribe_tokens, form_limiter, language),
         sign_on.router(renderer, database, services.cipher, services.clock),
         documents.router(renderer, api_documents, public_address),
         uploads.router(services.uploads.files, find_file),
         assets.router(renderer.assets),
     ):
         app.include_router(router, dependencies=[Depends(limiter)])
-    _add_error_pages(app, renderer, limiter)
+    _add_error_pages(app, renderer, limiter, language)
     return app
 
 
-def _add_error_pages(app: FastAPI, renderer: TemplateRenderer, limiter: PageRateLimit) -> None:
+def _add_error_pages(
+    app: FastAPI, renderer: TemplateRenderer, limiter: PageRateLimit, language: PortalLanguage
+) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
         """No route, or too many requests."""
@@ -102,7 +106,8 @@ def _add_error_pages(app: FastAPI, renderer: TemplateRenderer, limiter: PageRate
                 await anyio.to_thread.run_sync(limiter, request)
             except HTTPException as too_many_requests:
                 error = too_many_requests
-        return renderer.error(error.status_code, headers=error.headers)
+        locale = await language.find(request)
+        return renderer.error(error.status_code, headers=error.headers, locale=locale)
 
     @app.exception_handler(SignOnRequested)
     async def sign_on_requested(request: Request, requested: SignOnRequested) -> Response:
@@ -110,8 +115,8 @@ def _add_error_pages(app: FastAPI, renderer: TemplateRenderer, limiter: PageRate
 
     @app.exception_handler(ServiceUnavailable)
     async def unavailable(request: Request, error: ServiceUnavailable) -> Response:
-        return renderer.error(503, headers={"Retry-After": "2"})
+        return renderer.error(503, headers={"Retry-After": "2"}, locale=language.recall(request))
 
     @app.exception_handler(Exception)
     async def server_error(request: Request, error: Exception) -> Response:
-        return renderer.error(500)
+        return renderer.error(500, locale=language.recall(request))

@@ -1,12 +1,15 @@
 """Renders pages from templates, with the addresses of static files and the headers that every page carries."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
+from app.adapters.translations import N_, SOURCE_LANGUAGE, Translation, load_translation
 from app.domain.portals.widgets import ANY_SITE
 from app.domain.sql import timestamps
 from app.public_url import PublicUrl
@@ -40,16 +43,25 @@ _PRIVATE_FORM: Final = {
 
 _ERROR_TEXTS: Final = {
     400: (
-        "This form can't be read",
-        "What was sent is not what the form sends. Go back, reload the page and try again.",
+        N_("This form can't be read"),
+        N_("What was sent is not what the form sends. Go back, reload the page and try again."),
     ),
-    403: ("Not from another site", "This form was sent by a page of another site. Open the page here and try again."),
-    404: ("Nothing here", "There is no such page. What was here may have been moved, removed, or never been public."),
-    405: ("Not like this", "This address can be read, but takes nothing else."),
-    413: ("Too large", "The form takes less text than that. Go back and shorten it."),
-    429: ("A little slower, please", "Too many requests came from your address. Try again in a moment."),
-    500: ("Something went wrong", "This is our fault, not yours. It has been written to the server's log."),
-    503: ("Back in a moment", "The server is too busy, or cannot reach its data, just now. Try again in a moment."),
+    403: (
+        N_("Not from another site"),
+        N_("This form was sent by a page of another site. Open the page here and try again."),
+    ),
+    404: (
+        N_("Nothing here"),
+        N_("There is no such page. What was here may have been moved, removed, or never been public."),
+    ),
+    405: (N_("Not like this"), N_("This address can be read, but takes nothing else.")),
+    413: (N_("Too large"), N_("The form takes less text than that. Go back and shorten it.")),
+    429: (N_("A little slower, please"), N_("Too many requests came from your address. Try again in a moment.")),
+    500: (N_("Something went wrong"), N_("This is our fault, not yours. It has been written to the server's log.")),
+    503: (
+        N_("Back in a moment"),
+        N_("The server is too busy, or cannot reach its data, just now. Try again in a moment."),
+    ),
 }
 
 
@@ -59,27 +71,48 @@ class TemplateRenderer:
     def __init__(self, assets: Assets, public: PublicUrl) -> None:
         self.assets = assets
         self.link = public.link
-        self._environment = Environment(
+        self._environment = lru_cache(maxsize=64)(self._make_environment)
+
+    def _make_environment(self, translation: Translation) -> Environment:
+        environment = Environment(
             loader=FileSystemLoader(TEMPLATES),
+            extensions=["jinja2.ext.i18n"],
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._environment.globals |= {"asset": lambda name: public.link(assets.address(name)), "link": public.link}
-        self._environment.filters |= {"day": timestamps.format_day, "moment": timestamps.format_seconds}
+        environment.install_gettext_translations(translation.catalogue, newstyle=True)  # type: ignore[attr-defined]
+        environment.globals |= {
+            "asset": lambda name: self.link(self.assets.address(name)),
+            "link": self.link,
+            "language": translation.language,
+            "direction": translation.direction,
+        }
+        environment.filters |= {"day": timestamps.format_day, "moment": timestamps.format_seconds}
+        environment.filters["bold"] = Markup("<b>{}</b>").format
+        return environment
 
     def page(
-        self, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **context: Any
+        self,
+        template: str,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        locale: str = SOURCE_LANGUAGE,
+        **context: Any,
     ) -> Response:
-        """A page with its headers; `headers` override those that all pages carry."""
-        html = self._environment.get_template(template).render(context)
-        return HTMLResponse(html, status, {**SAFE, **(headers or {})})
+        """A page with its headers; `headers` override those that all pages carry.
 
-    def private_form(self, template: str, *, status: int = 200, **context: Any) -> Response:
+        The texts are in the language of the locale, which only the pages of `private_form` and the error pages have.
+        """
+        environment = self._environment(load_translation(locale))
+        return HTMLResponse(environment.get_template(template).render(context), status, {**SAFE, **(headers or {})})
+
+    def private_form(self, template: str, *, locale: str, status: int = 200, **context: Any) -> Response:
         """A page with a form, whose address or content has a secret: nobody may store or pass on its address."""
-        return self.page(template, status=status, headers=_PRIVATE_FORM, **context)
+        return self.page(template, status=status, headers=_PRIVATE_FORM, locale=locale, **context)
 
     def embeddable_page(
         self,
@@ -97,11 +130,13 @@ class TemplateRenderer:
         del response.headers["X-Frame-Options"]
         return response
 
-    def error(self, status: int, *, headers: Mapping[str, str] | None = None) -> Response:
-        """The error page for this status."""
+    def error(
+        self, status: int, *, headers: Mapping[str, str] | None = None, locale: str = SOURCE_LANGUAGE
+    ) -> Response:
+        """The error page for this status. The address of any request may have a token, so it is not passed on."""
         title, message = _ERROR_TEXTS.get(status, _ERROR_TEXTS[404])
-        all_headers = {"Cache-Control": "no-store", **(headers or {})}
-        return self.page("refusal.html", status=status, headers=all_headers, title=title, words=message)
+        all_headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", **(headers or {})}
+        return self.page("refusal.html", status=status, headers=all_headers, locale=locale, title=title, words=message)
 
     def widget_error(self, *, has_close_button: bool) -> Response:
         """A 404 that any site may show in a frame, in place of a widget that does not exist or is not public.

@@ -151,11 +151,11 @@ async def test_a_wrong_certificate_is_rejected_before_the_login(tls: Tls, tmp_pa
             reasons.append(str(error).replace(str(sink.port), "PORT"))
             assert (error.is_permanent, sink.commands) == (False, [])
 
-    step = "connecting" if tls == "implicit" else "starting the encryption"
     assert reasons == [
-        f"127.0.0.1:PORT: its certificate is not valid: self-signed certificate ({step})",
-        "127.0.0.1:PORT: its certificate is not valid: IP address mismatch, certificate is not valid for '127.0.0.1'. "
-        f"({step})",
+        "127.0.0.1:PORT has a certificate that is not valid, so set SSL_CERT_FILE to the bundle of its authority: "
+        "self-signed certificate",
+        "127.0.0.1:PORT has a certificate that is not valid, so write the host of EARSHOT_SMTP_URL as the certificate "
+        "has it: IP address mismatch, certificate is not valid for '127.0.0.1'.",
     ]
 
 
@@ -163,8 +163,16 @@ async def test_required_encryption_that_is_not_offered_ends_the_attempt_before_t
     with run_sink(login=True) as sink:
         error = await fail(SmtpClient(server(sink.port, tls="required", login=True)))
 
-    assert str(error) == f"127.0.0.1:{sink.port} does not offer STARTTLS, which is required"
+    assert str(error) == (
+        f"127.0.0.1:{sink.port} does not offer STARTTLS, which is required, "
+        "so write smtps://, another port or ?starttls=optional in EARSHOT_SMTP_URL"
+    )
     assert (error.is_permanent, sink.commands) == (False, [])
+
+
+NEEDS_LOGIN = "requires a login, so add user and password to EARSHOT_SMTP_URL"
+NEEDS_TLS = "requires encryption, so write ?starttls=required or smtps:// in EARSHOT_SMTP_URL"
+NO_RELAY = "does not relay emails of this client to others, so add user and password to EARSHOT_SMTP_URL"
 
 
 @pytest.mark.parametrize(
@@ -172,11 +180,14 @@ async def test_required_encryption_that_is_not_offered_ends_the_attempt_before_t
     [
         ("MAIL", "450 later", "rejected the sender, EARSHOT_MAIL_FROM: 450 later", False),
         ("MAIL", "553 not yours", "rejected the sender, EARSHOT_MAIL_FROM: 553 not yours", False),
-        ("MAIL", "530 log in", "rejected the sender, EARSHOT_MAIL_FROM: 530 log in", False),
+        ("MAIL", "530 log in", f"{NEEDS_LOGIN}: 530 log in", False),
+        ("MAIL", "530 5.7.0 Must issue a STARTTLS first", f"{NEEDS_TLS}: 530 5.7.0 Must issue a STARTTLS first", False),
+        ("MAIL", "535 no", f"{NEEDS_LOGIN}: 535 no", False),
+        ("MAIL", "538 not like this", f"{NEEDS_TLS}: 538 not like this", False),
         ("RCPT", "450 greylisted", "rejected the recipient: 450 greylisted", False),
         ("RCPT", "550 5.1.1 no such user", "rejected the recipient: 550 5.1.1 no such user", True),
-        ("RCPT", "554 5.7.1 Relay access denied", "rejected the recipient: 554 5.7.1 Relay access denied", False),
-        ("RCPT", "530 log in", "rejected the recipient: 530 log in", False),
+        ("RCPT", "554 5.7.1 Relay access denied", f"{NO_RELAY}: 554 5.7.1 Relay access denied", False),
+        ("RCPT", "530 log in", f"{NEEDS_LOGIN}: 530 log in", False),
         ("DATA", "451 try again", "rejected the message: 451 try again", False),
         ("DATA", "552 too large", "rejected the message: 552 too large", True),
         ("DATA", "421 closing", "rejected the message: 421 closing", False),
@@ -213,6 +224,20 @@ async def test_a_wrong_password_is_the_operators_fault() -> None:
     assert (error.is_permanent, error.status) == (False, 535)
 
 
+async def test_a_server_that_asks_a_client_with_a_login_for_one_names_the_login() -> None:
+    with run_sink(login=True) as sink:
+        sink.replies["MAIL"] = "530 5.7.0 log in"
+        sink.replies["RCPT"] = "550 relaying denied"
+        rejected = await fail(SmtpClient(server(sink.port, login=True)))
+        del sink.replies["MAIL"]
+        denied = await fail(SmtpClient(server(sink.port, login=True)))
+
+    assert str(rejected) == (
+        f"127.0.0.1:{sink.port} rejected the user and the password of EARSHOT_SMTP_URL: 530 5.7.0 log in"
+    )
+    assert str(denied) == (f"127.0.0.1:{sink.port} does not relay emails of this client to others: 550 relaying denied")
+
+
 async def test_a_login_that_is_not_offered_is_the_operators_fault() -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 hello\r\n")
@@ -222,7 +247,10 @@ async def test_a_login_that_is_not_offered_is_the_operators_fault() -> None:
     with run_stream_server(talk) as port:
         error = await fail(SmtpClient(server(port, login=True)))
 
-    assert "The SMTP AUTH extension is not supported by this server" in str(error)
+    assert str(error) == (
+        f"127.0.0.1:{port} offers no login, so remove user and password from EARSHOT_SMTP_URL, "
+        "or encrypt the connection with ?starttls=required"
+    )
     assert error.is_permanent is False
 
 

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
 from app.adapters.smtp import SmtpClient, SmtpTimeouts
+from app.adapters.smtp_server import Tls
 from tests.adapters.test_smtp import fail, send, server
 from tests.support.processes import free_port
-from tests.support.smtp_sink import run_sink, run_stream_server
+from tests.support.smtp_sink import make_certificate, run_sink, run_stream_server
 
 FAST = SmtpTimeouts(connect=0.3, total=0.6, idle=30)
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -64,16 +66,22 @@ async def hang_in_data(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
         writer.write(b"250 fine\r\n")
 
 
+REMEDY = (
+    ", so check host and port of EARSHOT_SMTP_URL, and write smtps:// if the server expects TLS from the first byte"
+)
+NOT_SMTP = "does not speak SMTP, so check host and port of EARSHOT_SMTP_URL"
+
+
 @pytest.mark.parametrize(
     ("talk", "reason"),
     [
-        (hang, "did not answer in time (connecting)"),
-        (hang_after_greeting, "did not answer in time (connecting)"),
-        (dribble, "did not answer in time (connecting)"),
-        (send_garbage, "does not speak SMTP: Malformed SMTP response line: HTTP/1.1 400 Bad Request (connecting)"),
-        (send_endless_line, "does not speak SMTP: Response too long (connecting)"),
-        (close_at_once, ": the server closed the connection (connecting)"),
-        (close_in_data, ": the server closed the connection (sending the message)"),
+        (hang, f"did not answer in time (connecting){REMEDY}"),
+        (hang_after_greeting, f"did not answer in time (connecting){REMEDY}"),
+        (dribble, f"did not answer in time (connecting){REMEDY}"),
+        (send_garbage, f"{NOT_SMTP}: Malformed SMTP response line: HTTP/1.1 400 Bad Request"),
+        (send_endless_line, f"{NOT_SMTP}: Response too long"),
+        (close_at_once, f"closed the connection (connecting){REMEDY}"),
+        (close_in_data, "closed the connection (sending the message)"),
         (hang_in_data, "did not answer in time (sending the message)"),
     ],
 )
@@ -81,24 +89,43 @@ async def test_a_server_that_misbehaves_ends_the_attempt_and_not_the_email(talk:
     with run_stream_server(talk) as port:
         error = await fail(SmtpClient(server(port), timeouts=FAST))
 
-    assert str(error).replace(f"127.0.0.1:{port} ", "").replace(f"127.0.0.1:{port}:", ":") == reason
+    assert str(error) == f"127.0.0.1:{port} {reason}"
     assert error.is_permanent is False
 
 
-async def test_a_server_that_refuses_connections_is_reported() -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("tls", ["optional", "implicit"])
+async def test_a_server_that_refuses_connections_is_reported(host: str, tls: Tls) -> None:
     port = free_port()
 
-    error = await fail(SmtpClient(server(port)))
+    error = await fail(SmtpClient(server(port, host=host, tls=tls)))
 
-    assert str(error).startswith(f"127.0.0.1:{port}: ")
-    assert "connecting" in str(error)
+    assert str(error) == f"{host}:{port} refuses connections, so check host and port of EARSHOT_SMTP_URL"
     assert error.is_permanent is False
+
+
+async def test_a_host_that_no_network_leads_to_is_reported() -> None:
+    """A broadcast address, which no program may connect to."""
+    error = await fail(SmtpClient(server(25, host="255.255.255.255")))
+
+    assert str(error) == (
+        "255.255.255.255:25 cannot be reached from this machine, so check host and port of EARSHOT_SMTP_URL"
+    )
+    assert error.is_permanent is False
+
+
+async def test_a_server_with_tls_from_the_first_byte_is_reported(tmp_path: Path) -> None:
+    context, _ = make_certificate(tmp_path)
+    with run_sink(tls=context) as sink:
+        error = await fail(SmtpClient(server(sink.port), timeouts=FAST))
+
+    assert str(error) == f"127.0.0.1:{sink.port} did not answer in time (connecting){REMEDY}"
 
 
 async def test_a_host_without_an_address_is_reported() -> None:
     error = await fail(SmtpClient(server(25, host="mail.invalid")))
 
-    assert str(error).startswith("mail.invalid:25: ")
+    assert str(error) == "mail.invalid:25 is not found in the DNS, so check the host of EARSHOT_SMTP_URL"
     assert error.is_permanent is False
 
 
@@ -129,7 +156,9 @@ async def test_a_handshake_of_tls_with_a_server_without_tls_is_reported() -> Non
     with run_sink() as sink:
         error = await fail(SmtpClient(server(sink.port, tls="implicit"), timeouts=FAST))
 
-    assert str(error).startswith(f"127.0.0.1:{sink.port}: TLS failed: ")
+    assert str(error) == (
+        f"127.0.0.1:{sink.port} does not begin with TLS, so write smtp:// instead of smtps:// in EARSHOT_SMTP_URL"
+    )
     assert error.is_permanent is False
 
 

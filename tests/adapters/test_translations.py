@@ -10,8 +10,10 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from jinja2 import Environment
 
-from app.adapters.translations import FOLDER, load_translation
+from app.adapters.translations import FOLDER, SOURCE_LANGUAGE, list_languages, load_translation
+from app.web.templating import TEMPLATES
 from tests.support.checkout import ROOT
 
 LANGUAGES = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
@@ -61,6 +63,19 @@ def test_a_catalogue_is_complete_and_has_the_same_placeholders(language: str) ->
             assert len(re.findall("%", text)) == len(PLACEHOLDER.findall(text)), text
 
 
+def test_the_pages_that_emails_link_to_have_no_text_outside_the_catalogues() -> None:
+    """What is left of a template without its expressions and the tags of HTML has no letters."""
+    environment = Environment(extensions=["jinja2.ext.i18n"])
+    paths = [path for path in TEMPLATES.glob("*.html") if 'extends "account.html"' in path.read_text()]
+    assert len(paths) >= 10
+
+    for path in (*paths, TEMPLATES / "account.html", TEMPLATES / "fields.html"):
+        tokens = environment.lex(path.read_text())
+        text = "".join(value if kind == "data" else "=" for _, kind, value in tokens if kind != "comment")
+        assert re.findall(r"[^\W\d_]+", re.sub(r"<[^>]*>", "", text)) == [], path.name
+        assert re.findall(r'(?:title|alt|placeholder|aria-label)="[^"]*[a-z]', text) == [], path.name
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_catalogue_is_compiled(language: str) -> None:
     compiled = io.BytesIO()
@@ -90,6 +105,11 @@ def test_the_locale_chooses_the_most_specific_language_or_english(locale: str, l
 
     assert (translation.language, translation.direction) == (language, "ltr")
     assert translation.catalogue.gettext("New status") == text
+
+
+def test_the_languages_are_listed(tmp_path: Path) -> None:
+    assert list_languages() == [SOURCE_LANGUAGE, *LANGUAGES]
+    assert list_languages(tmp_path) == [SOURCE_LANGUAGE]
 
 
 def test_a_language_is_written_in_its_direction(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from tests.web.test_browser import address, browser, database_url
 __all__ = ["address", "browser", "database_url"]
 
 EMAIL = "jane@example.com"
+ENGLISH_TITLES = ("You are invited", "Welcome")
 PATHS = {"invitation": "/invitation", "password_reset": "/password-reset", "email_confirmation": "/confirm-email"}
 
 
@@ -60,6 +61,8 @@ async def test_the_pages_have_the_color_scheme_and_no_violations(
     browser: Browser, address: str, make: Factory, scheme: str, size: str
 ) -> None:
     _, links = await make_links(make, name="W" * 90)
+    locale, titles = ("de", ("Sie sind eingeladen", "Willkommen")) if scheme == "dark" else ("en", ENGLISH_TITLES)
+    await make.run("UPDATE portals SET locale = :locale", locale=locale)
     page = await show_page(browser, scheme, size)
     paths = [
         *links.values(), "/password-reset", "/confirm-email",
@@ -71,9 +74,10 @@ async def test_the_pages_have_the_color_scheme_and_no_violations(
 
         assert await page.value("getComputedStyle(document.body).backgroundColor") == GROUNDS[scheme], path
         assert await find_violations(page) == [], path
+        assert await page.value("document.documentElement.lang") == locale
     # The same page with a message at a field, and the one after it.
     await page.open(address + links["invitation"])
-    for password, title in (("1234567", "You are invited"), ("12345678", "Welcome")):
+    for password, title in zip(("1234567", "12345678"), titles, strict=True):
         await page.value("document.querySelector('form').noValidate = true")
         await tab(page, "#password")
         await page.do("Input.insertText", text=password)
@@ -118,7 +122,7 @@ async def test_a_link_is_requested_by_keyboard(browser: Browser, address: str, m
     await page.do("Input.insertText", text=EMAIL)
     await submit(page)
 
-    assert await heading(page) == "Look into your mailbox"
+    assert await heading(page) == "Check your email"
     assert [event["subject_id"] for event in await make.facts("user.password_reset_requested")] == [jane]
 
 
@@ -131,6 +135,10 @@ async def test_notifications_are_chosen_and_ended_by_keyboard(browser: Browser, 
     await submit(page)
     assert await heading(page) == "You get no more of these emails"
     assert await make.value("SELECT count(*) FROM follows") == 0
+    await tab(page, "button")
+    await submit(page)
+    assert await heading(page) == "You get these emails again"
+    assert await make.value("SELECT count(*) FROM follows") == 1
     await tab(page, "main a")
     await submit(page)
     assert await heading(page) == "Your notifications"

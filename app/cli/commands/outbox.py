@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from app.cli.database import run_read
 from app.cli.errors import CommandError
 from app.cli.output import Output, format_fields, print_result, table
-from app.cli.params import JsonOption, LimitOption, PortalOption, choice_param, id_argument, id_param
+from app.cli.params import JsonOption, LimitOption, PortalOption, choice_param, id_argument, id_param, whole_number
 from app.cli.portal_commands import read_command, write_command
 from app.domain.models.outbox import CHANNELS, DELIVERY_STATES
 from app.domain.outbox import delivery_list
@@ -17,76 +17,50 @@ from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.settings import Settings
 
-if TYPE_CHECKING:
-    from app.outbox.worker import Worker
-
 EMPTIED: Final = "(deleted, because it contained a secret)"
 
 group = typer.Typer(name="outbox", help="Emails and webhook calls: deliver, list, show, repeat.", no_args_is_help=True)
 
 
+MetricsPortOption = Annotated[
+    int | None,
+    typer.Option(
+        parser=whole_number(0, 65535),
+        metavar="NUMBER",
+        help="Port of this process's metrics, instead of EARSHOT_METRICS_PORT; 0 takes any free one.",
+    ),
+]
+
+
 @group.command()
-def run() -> None:
+def run(metrics_port: MetricsPortOption = None) -> None:
     """Deliver emails and webhook calls in this process.
 
     It runs until SIGTERM or Ctrl-C. The server does the same itself unless EARSHOT_OUTBOX=off. Any number of these
-    processes may run on one database, also beside the server. On SIGTERM it finishes the deliveries in progress for
-    a few seconds, and stops.
+    processes may run on one database, also beside the server; on SQLite several are not faster, because its file has
+    one writer. On SIGTERM it finishes the deliveries in progress for a few seconds, and stops.
 
     \b
     EARSHOT_OUTBOX=off earshot serve
     earshot outbox run
+    earshot outbox run --metrics-port 9465          where the server has the port 9464
     """
     from app.server.signals import exit_on_signals
 
     exit_on_signals()
-    raise typer.Exit(_run_worker(Settings.load()))
+    raise typer.Exit(_run_worker(Settings.load(metrics_port=metrics_port)))
 
 
 def _run_worker(settings: Settings) -> int:
     """Run a worker until a signal arrives, and return the exit code."""
-    import structlog
-    import uvloop
-
-    from app.adapters.encryption import SecretCipher
-    from app.backends import open_database
     from app.cli.database import require_current_database
     from app.observability import logging
-    from app.outbox.assembly import build_worker
-    from app.server import startup
+    from app.server import outbox, startup
 
     logging.configure(logging.choose_format(settings.log_format))
     asyncio.run(require_current_database(settings))
     asyncio.run(startup.check_secret(settings))
-    database = open_database(settings)
-    log = structlog.get_logger("earshot.outbox")
-
-    async def work() -> None:
-        await database.open()
-        try:
-            worker = build_worker(settings, database, SecretCipher(settings.secret))
-            log.info("the outbox runs", database=database.describe())
-            await _work_until_signal(worker)
-        finally:
-            await database.close()
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(work())
-    log.info("ended")
-    return 0
-
-
-async def _work_until_signal(worker: "Worker") -> None:
-    from app.server.signals import SIGNALS
-
-    ended = asyncio.Event()
-    for number in SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    worker.start()
-    try:
-        await ended.wait()
-    finally:
-        await worker.stop()
+    return outbox.run(settings)
 
 
 StateOption = Annotated[

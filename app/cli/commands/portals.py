@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from app.adapters.translations import is_translated, list_languages
 from app.cli.commands.sign_on import sso_secret
 from app.cli.database import delete_files, run_read_all_portals, run_write, run_write_without_portal
 from app.cli.errors import CommandError
@@ -27,7 +28,7 @@ SETTINGS: Final = {
     "host": "its host, such as feedback.example.com; `none` removes it",
     "moderation-policy": f"which new posts from ProductLift's API need approval: {', '.join(MODERATION_POLICIES)}",
     "default-dialect": f"the API for requests without a key: {', '.join(DIALECTS)}; `none`: the server's default",
-    "locale": "its language, such as en",
+    "locale": "the language of its emails and of the pages that they link to, such as en, de or de-AT",
     "invite-message": "the default text of an invitation",
     "private": "on hides its public pages, widgets, public JSON and files; off shows them",
     "accent-color": "the color of links and buttons in its emails, such as #0b57c2",
@@ -38,6 +39,7 @@ COLUMNS: Final = (
 )
 REMOVABLE: Final = ("host", "default-dialect", "invite-message", "accent-color")
 """The settings that a portal can be without."""
+MAX_LOCALE: Final = 16
 MAX_INVITE_MESSAGE: Final = 1000
 """Characters; as of a single invitation, docs/contracts/productlift.md, section 7.18."""
 
@@ -104,6 +106,10 @@ def set_(
     value: Annotated[str | None, typer.Argument(metavar="VALUE")] = None,
     none: Annotated[bool, typer.Option("--none", help="Remove the setting.")] = False,
 ) -> Output:
+    if setting == "accent-color" and value is None and not none:
+        raise typer.BadParameter(
+            "give the color in quotation marks, such as '#0b57c2': a shell ignores what follows a #"
+        )
     if none is (value is not None):
         raise typer.BadParameter("give VALUE or --none, and not both")
     if none and setting not in REMOVABLE:
@@ -194,7 +200,17 @@ def _parse_value(setting: str, value: str) -> str | bool | None:
         return color(value)
     if setting == "invite-message":
         return str(long_text_param(MAX_INVITE_MESSAGE)(value))
-    return str(text_param(16 if setting == "locale" else 255)(value))
+    if setting == "locale":
+        return _parse_locale(value)
+    return str(text_param(255)(value))
+
+
+def _parse_locale(value: str) -> str:
+    locale = str(text_param(MAX_LOCALE)(value))
+    if not is_translated(locale):
+        languages = ", ".join(list_languages())
+        raise typer.BadParameter(f"locale must be one of {languages}, also with a region, such as de-AT")
+    return locale
 
 
 def _serialize(row: Row) -> dict[str, Any]:

@@ -1,32 +1,30 @@
 """`earshot users …`."""
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import typer
 
 from app.adapters import passwords
+from app.cli.commands.user_mail import invite, notifications
+from app.cli.commands.user_passwords import password, read_password
 from app.cli.database import delete_files, run_write
 from app.cli.errors import CommandError
-from app.cli.lookup import USER_COLUMNS, USERS, find_user, find_user_id
+from app.cli.lookup import USER_COLUMNS, USERS, find_user, find_user_id, serialize_user
 from app.cli.output import Output, format_fields, page, print_result
 from app.cli.params import (
     JsonOption,
     LimitOption,
     OffsetOption,
     PortalOption,
+    UserArgument,
     choice_param,
     email_address,
     text_param,
 )
 from app.cli.portal_commands import read_command, write_command
 from app.domain.models import User
-from app.domain.models.outbox import CADENCES
-from app.domain.models.users import RECAPS, ROLES
-from app.domain.notifications import choices
-from app.domain.notifications.choices import Choices
-from app.domain.notifications.kinds import NOTIFICATION_KINDS
+from app.domain.models.users import ROLES
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.unset import UNSET
@@ -34,15 +32,8 @@ from app.domain.users import emails, ownership, users
 from app.domain.users.attributes import MAX_PLAN, PERSONAL_ATTRIBUTES
 from app.domain.users.queries import UserQuery
 
-MIN_PASSWORD_LENGTH: Final = 8
-MAX_PASSWORD_LENGTH: Final = 1024
-MAX_HASH_LENGTH: Final = 255
-MAX_MESSAGE_LENGTH: Final = 1000
-"""As in ProductLift's dialect."""
-
 group = typer.Typer(name="users", help="Users, their roles and passwords.", no_args_is_help=True)
 
-UserArgument = Annotated[str, typer.Argument(metavar="USER", help="Address, id or UUID.")]
 PlanOption = Annotated[
     str | None,
     typer.Option(parser=text_param(MAX_PLAN), metavar="NAME", help="The plan that the user pays for."),
@@ -81,7 +72,7 @@ def create(
     """
     if not emails.is_valid_email(email.strip()):
         raise CommandError(f"{email} is not an e-mail address")
-    password_hash = passwords.hash_password(_read_password()) if password_stdin else None
+    password_hash = passwords.hash_password(read_password()) if password_stdin else None
 
     def operation(work: UnitOfWork) -> Output:
         display_name = name or users.display_name_from(email.strip())
@@ -92,35 +83,7 @@ def create(
     print_result(*run_write(operation, portal=portal), as_json=as_json)
 
 
-@group.command()
-def invite(
-    user: UserArgument,
-    message_stdin: Annotated[
-        bool,
-        typer.Option(
-            "--message-stdin", help="Read the text of the email from standard input; %link% becomes its link."
-        ),
-    ] = False,
-    portal: PortalOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Send an invitation by email.
-
-    For the first time or again. The user must have no password yet. The link in the email is valid for 90 days; the
-    links of earlier invitations end. The user chooses a name and a password.
-
-    \b
-    earshot users invite jane@example.com
-    printf %s "$TEXT" | earshot users invite jane@example.com --message-stdin
-    """
-    message = _read_message() if message_stdin else None
-
-    def operation(work: UnitOfWork) -> Output:
-        user_id = find_user_id(work, user)
-        users.invite(work, user_id, message)
-        return {"id": user_id, "invited": True}, f"{user} is invited; the email is queued"
-
-    print_result(*run_write(operation, portal=portal), as_json=as_json)
+group.command()(invite)
 
 
 @read_command(group, "list")
@@ -130,7 +93,7 @@ def list_(work: UnitOfWork, limit: LimitOption = 100, offset: OffsetOption = 0) 
     If there are more, standard error says how many.
     """
     rows = USERS.page(work, newest_first=False, offset=offset, limit=limit)
-    return page("users", map(_serialize, rows), offset=offset, total=USERS.total(work))
+    return page("users", map(serialize_user, rows), offset=offset, total=USERS.total(work))
 
 
 @read_command(group)
@@ -144,7 +107,7 @@ def show(work: UnitOfWork, user: UserArgument) -> Output:
     names = (*USER_COLUMNS, *_TIMES, "password_hash", *PERSONAL_ATTRIBUTES)
     values = dict(zip(names, _DETAILS.by_id(work, find_user_id(work, user)), strict=True))
     details = {
-        **_serialize([values[name] for name in USER_COLUMNS]),
+        **serialize_user([values[name] for name in USER_COLUMNS]),
         **{name: values[name] and format_seconds(values[name]) for name in _TIMES},
         "has_password": values["password_hash"] is not None,
         **{name: values[name] for name in PERSONAL_ATTRIBUTES if values[name] is not None},
@@ -180,7 +143,7 @@ def edit(
     user_id = find_user_id(work, user)
     new_plan = UNSET if plan is None and not no_plan else plan
     revoked_keys = users.update(work, user_id, email=email, name=name, role=role, plan=new_plan)
-    edited = _serialize(USERS.by_id(work, user_id))
+    edited = serialize_user(USERS.by_id(work, user_id))
     return _with_revoked_keys(edited, f"{user if email is None else edited['email']} was changed", revoked_keys)
 
 
@@ -205,7 +168,7 @@ def delete(
     from app.domain.users import deletion
 
     def operation(work: UnitOfWork) -> tuple[int, deletion.UserDeletion]:
-        row = _serialize(find_user(work, user))
+        row = serialize_user(find_user(work, user))
         if not is_confirmed:
             raise CommandError(_question(row, with_content=with_content))
         return row["id"], deletion.delete(work, row["id"], with_content=with_content)
@@ -234,14 +197,14 @@ def transfer_ownership(work: UnitOfWork, user: UserArgument) -> Output:
 def block(work: UnitOfWork, user: UserArgument) -> Output:
     """Block a user. This revokes the user's keys for good."""
     revoked_keys = users.block(work, find_user_id(work, user))
-    return _with_revoked_keys(_serialize(find_user(work, user)), f"{user} is blocked", revoked_keys)
+    return _with_revoked_keys(serialize_user(find_user(work, user)), f"{user} is blocked", revoked_keys)
 
 
 @write_command(group)
 def unblock(work: UnitOfWork, user: UserArgument) -> Output:
     """Unblock a user. Revoked keys stay revoked."""
     users.unblock(work, find_user_id(work, user))
-    return _serialize(find_user(work, user)), f"{user} is not blocked"
+    return serialize_user(find_user(work, user)), f"{user} is not blocked"
 
 
 @write_command(group, "role")
@@ -256,137 +219,11 @@ def role_(
     earshot users role jane@example.com admin
     """
     revoked_keys = users.update(work, find_user_id(work, user), role=role)
-    return _with_revoked_keys(_serialize(find_user(work, user)), f"{user} is {role}", revoked_keys)
+    return _with_revoked_keys(serialize_user(find_user(work, user)), f"{user} is {role}", revoked_keys)
 
 
-@write_command(group)
-def notifications(
-    work: UnitOfWork,
-    user: UserArgument,
-    kind: Annotated[
-        str | None,
-        typer.Option(
-            callback=choice_param(tuple(NOTIFICATION_KINDS)),
-            metavar="KIND",
-            help=f"One of {', '.join(NOTIFICATION_KINDS)}; with --cadence.",
-        ),
-    ] = None,
-    cadence: Annotated[
-        str | None,
-        typer.Option(callback=choice_param(CADENCES), metavar="|".join(CADENCES), help="How often, for --kind."),
-    ] = None,
-    recap: Annotated[
-        str | None,
-        typer.Option(callback=choice_param(RECAPS), metavar="|".join(RECAPS), help="The summary for the team."),
-    ] = None,
-    enabled: Annotated[
-        bool | None, typer.Option("--on/--off", help="Allow all notifications, as chosen, or stop all.")
-    ] = None,
-) -> Output:
-    """Show or change the notifications of a user.
-
-    `daily` and `weekly` collect them to one email at 15:00 UTC, weekly on Mondays. The summary for the team has the
-    numbers of new posts and of those that wait for approval.
-
-    \b
-    earshot users notifications jane@example.com
-    earshot users notifications jane@example.com --kind comment --cadence daily
-    earshot users notifications jane@example.com --off
-    """
-    if (kind is None) != (cadence is None):
-        raise typer.BadParameter("give --kind and --cadence together")
-    user_id = find_user_id(work, user)
-    if kind is not None and cadence is not None:
-        choices.set_choice(work, user_id, kind, cadence)
-    if recap is not None:
-        choices.set_recap(work, user_id, recap)
-    if enabled is not None:
-        choices.set_enabled(work, user_id, enabled)
-    return _format_choices(user_id, choices.get_choices(work, user_id))
-
-
-@group.command()
-def password(
-    user: UserArgument,
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
-    ] = False,
-    hash_stdin: Annotated[
-        bool,
-        typer.Option("--hash-stdin", help="Read a bcrypt or argon2 hash of the password from standard input."),
-    ] = False,
-    portal: PortalOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Set the password of a user. One of --password-stdin and --hash-stdin is required.
-
-    The user is told by mail. It has no other effect yet: there is no sign-in page.
-
-    \b
-    printf %s "$PASSWORD" | earshot users password jane@example.com --password-stdin
-    printf %s "$HASH" | earshot users password jane@example.com --hash-stdin
-    """
-    if password_stdin and hash_stdin:
-        raise typer.BadParameter("give --password-stdin or --hash-stdin, not both")
-    if not password_stdin and not hash_stdin:
-        raise typer.BadParameter(
-            "a password is read from standard input only: add --password-stdin, or --hash-stdin for its hash"
-        )
-    password_hash = _read_hash() if hash_stdin else passwords.hash_password(_read_password())
-
-    def operation(work: UnitOfWork) -> Output:
-        users.update(work, find_user_id(work, user), password_hash=password_hash)
-        return _serialize(find_user(work, user)), f"{user} has a new password"
-
-    print_result(*run_write(operation, portal=portal), as_json=as_json)
-
-
-def _format_choices(user_id: int, chosen: Choices) -> Output:
-    result = {"id": user_id, "enabled": chosen.enabled, "recap": chosen.recap, "kinds": dict(chosen.cadences)}
-    lines = {"notifications": "on" if chosen.enabled else "off", **chosen.cadences}
-    if chosen.recap is not None:
-        lines["recap"] = chosen.recap
-    return result, format_fields(lines)
-
-
-def _read_password() -> str:
-    """Read the password from standard input, without the newline that `echo` adds."""
-    try:
-        password = sys.stdin.read(MAX_PASSWORD_LENGTH + 2).removesuffix("\n").removesuffix("\r")
-        password.encode()
-    except UnicodeError:
-        raise CommandError("a password must be text in UTF-8") from None
-    if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
-        raise CommandError(f"a password must have {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters")
-    if "\0" in password:
-        raise CommandError("a password can't contain a NUL character")
-    return password
-
-
-def _read_message() -> str:
-    """Read the text of an invitation from standard input."""
-    try:
-        message = sys.stdin.read(MAX_MESSAGE_LENGTH + 2).strip()
-        message.encode()
-    except UnicodeError:
-        raise CommandError("the text must be in UTF-8") from None
-    if not message or len(message) > MAX_MESSAGE_LENGTH or "\0" in message:
-        raise CommandError(f"the text must have 1 to {MAX_MESSAGE_LENGTH} characters, without a NUL")
-    return message
-
-
-def _read_hash() -> str:
-    """Read the hash of a password from standard input."""
-    try:
-        password_hash = sys.stdin.read(MAX_HASH_LENGTH + 2).strip()
-    except UnicodeError:
-        password_hash = ""
-    if len(password_hash) > MAX_HASH_LENGTH or not passwords.is_verifiable(password_hash):
-        raise CommandError(
-            "this is not a hash of bcrypt ($2a$, $2b$ or $2y$, of cost 4 to 16) or of argon2 "
-            "(v=19, with less than 1 GB of memory); quote it in the shell, which replaces $ in a text"
-        )
-    return password_hash
+write_command(group)(notifications)
+group.command()(password)
 
 
 def _question(user: Mapping[str, Any], *, with_content: bool) -> str:
@@ -401,9 +238,3 @@ def _with_revoked_keys(result: Mapping[str, Any], text: str, count: int) -> Outp
     if count:
         text += f"\n{count} {'key was' if count == 1 else 'keys were'} revoked"
     return {**result, "revoked_keys": count}, text
-
-
-def _serialize(row: Sequence[Any]) -> dict[str, Any]:
-    user = dict(zip(USER_COLUMNS, row, strict=True))
-    flags = {name: user[name] is not None for name in ("blocked", "deleted")}
-    return {**user, **flags, "created_at": format_seconds(user["created_at"])}

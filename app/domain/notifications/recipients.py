@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, String, and_, bindparam, func, joi
 
 from app.domain.events import StoredEvent
 from app.domain.models import Comment, Follow, NotificationChoice, Post, User
-from app.domain.notifications.kinds import NOTIFICATION_KINDS, Cadence
+from app.domain.notifications.kinds import NOTIFICATION_KINDS, STAFF_ROLES, Cadence
 from app.domain.notifications.mentions import find_mentions
 from app.domain.posts.publishing import IS_PUBLIC
 from app.domain.sql.statement import PORTAL_ID, Statement, in_list, in_portal_unindexed, row_in_portal
@@ -27,7 +27,7 @@ IS_REACHABLE: Final = and_(
     User.deleted_at.is_(None), User.blocked_at.is_(None), User.email.is_not(None), User.notifications_enabled
 )
 """Whether a user gets notifications."""
-IS_STAFF: Final = User.role != literal_column("'user'")
+IS_STAFF: Final = User.role.in_([literal_column(f"'{role}'") for role in sorted(STAFF_ROLES)])
 """Whether a user gets the kinds for staff."""
 
 

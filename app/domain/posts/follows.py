@@ -23,6 +23,7 @@ _DELETE: Final = Statement(
         Follow.portal_id == PORTAL_ID, Follow.post_id == bindparam("post"), Follow.user_id == bindparam("user")
     )
 )
+_PUBLIC_POST: Final = Statement(select(Post.id).where(row_in_portal(Post, "post"), IS_PUBLIC))
 _PUBLIC_POSTS: Final = Statement(
     select(Post.id, Post.code, Post.slug, Post.title)
     .join(Follow, Follow.post_id == Post.id)
@@ -54,6 +55,14 @@ def stop(work: UnitOfWork, *, post_id: int, user_id: int) -> bool:
     """As `remove`, for the user too, and without an error if the post or the user does not exist. Raises Forbidden."""
     work.authorize(Permission.CHOOSE_NOTIFICATIONS, of_user=user_id)
     return work.execute(_DELETE, post=post_id, user=user_id) > 0
+
+
+def resume(work: UnitOfWork, *, post_id: int, user_id: int) -> bool:
+    """As `add`, for the user too, who can follow a post only if visitors can see it."""
+    work.authorize(Permission.CHOOSE_NOTIFICATIONS, of_user=user_id)
+    work.require_row(_PUBLIC_POST, "post", post_id, post=post_id)
+    work.require_row(_USER, "user", user_id, user=user_id)
+    return work.execute(INSERT_FOLLOW, post_id=post_id, user_id=user_id) > 0
 
 
 def list_public(work: UnitOfWork, *, user_id: int, offset: int, limit: int) -> Sequence[Row]:

@@ -11,6 +11,9 @@ MAX_EMAIL: Final = 255
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 EMAIL_PATTERN = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*")
 
+# Nothing that ends the address in a command of SMTP, or needs quotation marks.
+_MAILABLE = re.compile(r"[^\s<>()\[\],;:\\\"@]+@[^\s<>()\[\],;:\\\"@]+")
+
 _KELVIN = "\u212a"
 
 
@@ -27,6 +30,14 @@ def parse_email(value: str) -> str:
     """Return the address, trimmed. Raises ValidationFailed (email invalid), also for more than MAX_EMAIL characters."""
     email = value.strip()
     if len(email) > MAX_EMAIL or not is_valid_email(email):
+        raise ValidationFailed([FieldError("email", "invalid")])
+    return email
+
+
+def parse_known_email(value: str) -> str:
+    """As `parse_email`, for an address that a user may have through any API, such as `jörg@example.com`."""
+    email = value.strip()
+    if len(email) > MAX_EMAIL or not email.isprintable() or not _MAILABLE.fullmatch(email):
         raise ValidationFailed([FieldError("email", "invalid")])
     return email
 

@@ -49,6 +49,7 @@ _ENABLED: Final = Statement(
     .where(Webhook.portal_id == PORTAL_ID, Webhook.dialect == bindparam("dialect"), Webhook.is_enabled)
     .order_by(Webhook.id)
 )
+_ENABLED_IDS: Final = Statement(select(Webhook.id).where(Webhook.portal_id == PORTAL_ID, Webhook.is_enabled))
 _SECRET: Final = Statement(select(Portal.webhook_secret).where(Portal.id == PORTAL_ID))
 _SET_SECRET: Final = Statement(
     update(Portal).where(Portal.id == PORTAL_ID).values(webhook_secret=bindparam("secret"), updated_at=NOW)
@@ -164,6 +165,11 @@ def list_subscriptions(work: UnitOfWork, dialect: str) -> list[Subscription]:
         Subscription(webhook_id, frozenset(json.loads(events)), to_datetime(created_at))
         for webhook_id, events, created_at in work.fetch_all(_ENABLED, dialect=dialect)
     ]
+
+
+def list_enabled_ids(work: UnitOfWork) -> frozenset[int]:
+    """The enabled endpoints of both dialects."""
+    return frozenset(webhook_id for (webhook_id,) in work.fetch_all(_ENABLED_IDS))
 
 
 def get_secret(work: UnitOfWork) -> str | None:

@@ -129,7 +129,8 @@ def _write_paragraphs(content: Content, words: Words) -> list[Paragraph]:
         link, colors.accent_on_light(content.accent_color), link
     )
     blocks = [block.strip("\n") for block in message.split("\n\n") if block.strip()]
-    return [Paragraph(_to_markup(block, anchor), block.replace(LINK, link)) for block in blocks]
+    paragraphs = [Paragraph(_to_markup(block, anchor), block.replace(LINK, link)) for block in blocks]
+    return [*paragraphs, *(Paragraph(escape(text), text) for text in words.validity)]
 
 
 def _to_markup(block: str, anchor: Markup) -> Markup:

@@ -86,6 +86,12 @@ _PARAGRAPHS: Final = {
         N_("If that was not you, please tell the team of %(portal)s, and ask for a new password."),
     ),
 }
+_VALIDITIES: Final = {
+    # As `one_time_tokens.LIFETIMES`.
+    "invitation": N_("The link is valid for 90 days."),
+    "password_reset": N_("The link is valid for one hour."),
+    "email_confirmation": N_("The link is valid for three days."),
+}
 _REASONS: Final = {
     "comment": N_("You get this email because you wrote the post."),
     "reply": N_("You get this email because you wrote the comment that was answered."),
@@ -150,7 +156,13 @@ class Words:
             return self._count_posts(content.recap.published, content.recap.pending)
         email = content.account.new_email if content.account is not None else None
         email = clean_line(email or content.to_email)
-        return [self._say(text, email=email) for text in _PARAGRAPHS[content.kind]]
+        return [*(self._say(text, email=email) for text in _PARAGRAPHS[content.kind]), *self.validity]
+
+    @property
+    def validity(self) -> Sequence[str]:
+        """How long the link is valid, in an email about the account that has one."""
+        text = _VALIDITIES.get(self._content.kind)
+        return [] if text is None else [self._say(text)]
 
     @property
     def button(self) -> str | None:

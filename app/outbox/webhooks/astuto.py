@@ -15,6 +15,7 @@ from app.outbox.webhooks import astuto_variables
 from app.outbox.webhooks.astuto_variables import Gone, Variables
 from app.outbox.webhooks.liquid import TemplateError, is_static, render
 from app.outbox.webhooks.payload import CallPayload
+from app.outbox.webhooks.subscriptions import PerTransaction, find_subscribed
 
 DIALECT: Final = "astuto"
 CONTENT_TYPE: Final = "application/json"
@@ -44,20 +45,14 @@ class AstutoExpander:
 
     def __init__(self, *, cipher: SecretCipher) -> None:
         self._cipher = cipher
-        self._portal: _Portal | None = None
+        self._portals = PerTransaction(_Portal)
 
     def __call__(self, work: UnitOfWork, event: StoredEvent) -> Sequence[NewDelivery]:
         trigger = find_trigger(event)
         if trigger is None:
             return ()
-        portal = self._portal
-        if portal is None or portal.work is not work:
-            portal = self._portal = _Portal(work)
-        webhook_ids = [
-            subscription.webhook_id
-            for subscription in portal.subscriptions
-            if subscription.wants(trigger, occurred_at=event.created_at)
-        ]
+        portal = self._portals.get(work)
+        webhook_ids = find_subscribed(portal.subscriptions, event, name=trigger)
         if not webhook_ids:
             return ()
         try:
@@ -92,7 +87,7 @@ class _Portal:
     """What all events of a transaction share."""
 
     def __init__(self, work: UnitOfWork) -> None:
-        self.work = work
+        self._work = work
         self.subscriptions = endpoints.list_subscriptions(work, DIALECT)
         self._tenant: Variables | None = None
         self._endpoints: Mapping[int, Row] | None = None
@@ -100,13 +95,13 @@ class _Portal:
     def tenant(self) -> Variables:
         """The variable `tenant`."""
         if self._tenant is None:
-            self._tenant = astuto_variables.load_tenant(self.work)
+            self._tenant = astuto_variables.load_tenant(self._work)
         return self._tenant
 
     def endpoint(self, webhook_id: int) -> Row:
         """The endpoint with its templates, encrypted."""
         if self._endpoints is None:
-            self._endpoints = {row["id"]: row for row in endpoints.list_all(self.work)}
+            self._endpoints = {row["id"]: row for row in endpoints.list_all(self._work)}
         return self._endpoints[webhook_id]
 
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from app.adapters.database import Database, PortalContext
 from app.adapters.passwords import PasswordHasher
+from app.adapters.translations import N_, load_translation
 from app.domain.errors import Conflict, ValidationFailed
 from app.domain.permissions import OPERATOR
 from app.domain.portals import portals
@@ -22,6 +23,7 @@ from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import accounts, emails
 from app.domain.users.one_time_tokens import EMAIL_CONFIRMATION, INVITATION, PASSWORD_RESET, TokenOwner
 from app.web.forms import read_form, require_own_site
+from app.web.portal_language import PortalLanguage
 from app.web.public_address import PublicAddress
 from app.web.rate_limit import PageRateLimit
 from app.web.routes.pages import find_portal_id
@@ -33,13 +35,13 @@ MIN_REQUEST_SECONDS: Final = 0.3
 _METHODS: Final = ["GET", "HEAD"]
 _STATUSES: Final = {"token.unknown": 404, "token.used": 410, "token.expired": 410}
 _MESSAGES: Final = {
-    ("name", "blank"): "Enter your name.",
-    ("name", "too_long"): "The name can have at most {max} characters.",
-    ("name", "invalid"): "The name contains a character that can't be used.",
-    ("password", "too_short"): "The password must have at least {min} characters.",
-    ("password", "too_long"): "The password can have at most {max} characters.",
-    ("password", "invalid"): "The password contains a character that can't be used.",
-    ("email", "invalid"): "Enter an email address, such as jane@example.com.",
+    ("name", "blank"): N_("Enter your name."),
+    ("name", "too_long"): N_("The name can have at most %(max)s characters."),
+    ("name", "invalid"): N_("The name contains a character that can't be used."),
+    ("password", "too_short"): N_("The password must have at least %(min)s characters."),
+    ("password", "too_long"): N_("The password can have at most %(max)s characters."),
+    ("password", "invalid"): N_("The password contains a character that can't be used."),
+    ("email", "invalid"): N_("Enter an email address, such as jane@example.com."),
 }
 
 _TEMPLATES: Final = {
@@ -62,10 +64,24 @@ class _Visit:
 
     context: PortalContext
     portal: str
+    """Its title."""
+    locale: str
     purpose: str
     token: str
     owner: TokenOwner | None
     refusal: str
+
+    def find_errors(self, *checks: Callable[[], object]) -> dict[str, str]:
+        """The messages of the fields that a check rejects, in the language of the portal."""
+        catalogue = load_translation(self.locale).catalogue
+        errors: dict[str, str] = {}
+        for check in checks:
+            try:
+                check()
+            except ValidationFailed as failed:
+                for error in failed.errors:
+                    errors[error.field] = catalogue.gettext(_MESSAGES[error.field, error.code]) % error.limits
+        return errors
 
 
 def router(
@@ -74,11 +90,12 @@ def router(
     passwords: PasswordHasher,
     public_address: PublicAddress,
     form_limiter: PageRateLimit,
+    language: PortalLanguage,
 ) -> APIRouter:
     """GET, HEAD and POST of /invitation, /password-reset and /confirm-email."""
     routes = APIRouter()
     forms = [Depends(form_limiter), Depends(require_own_site)]
-    account_pages = _AccountPages(pages, database, public_address)
+    account_pages = _AccountPages(pages, database, public_address, language)
 
     @routes.api_route("/invitation", methods=_METHODS)
     async def invitation(request: Request) -> Response:
@@ -99,7 +116,7 @@ def router(
         if visit is None or visit.owner is None:
             return account_pages.show(visit)
         name, password = form.get("name", ""), form.get("password", "")
-        errors = _find_errors(lambda: accounts.check_name(name), lambda: accounts.check_password(password))
+        errors = visit.find_errors(lambda: accounts.check_name(name), lambda: accounts.check_password(password))
         if errors:
             return account_pages.show(visit, errors=errors, name=name)
         password_hash = await passwords.hash_password(password)
@@ -119,7 +136,7 @@ def router(
         if visit is None or visit.owner is None:
             return account_pages.show(visit)
         password = form.get("password", "")
-        errors = _find_errors(lambda: accounts.check_password(password))
+        errors = visit.find_errors(lambda: accounts.check_password(password))
         if errors:
             return account_pages.show(visit, errors=errors)
         password_hash = await passwords.hash_password(password)
@@ -143,8 +160,11 @@ def router(
 class _AccountPages:
     """Looks up tokens, and responds with the pages."""
 
-    def __init__(self, pages: TemplateRenderer, database: Database, public_address: PublicAddress) -> None:
+    def __init__(
+        self, pages: TemplateRenderer, database: Database, public_address: PublicAddress, language: PortalLanguage
+    ) -> None:
         self._pages = pages
+        self._language = language
         self._database = database
         self._public_address = public_address
 
@@ -160,15 +180,18 @@ class _AccountPages:
         context = PortalContext(portal_id, OPERATOR, await self._public_address.find_trusted(request))
         token = params.get("token", "")
 
-        def look_up(work: UnitOfWork) -> tuple[str, TokenOwner | None, str]:
-            title = str(portals.get_current(work)["title"])
+        def look_up(work: UnitOfWork) -> _Visit:
+            portal = portals.get_current(work)
+            owner, refusal = None, ""
             try:
-                return title, accounts.find_owner(work, token, purpose=purpose), ""
+                owner = accounts.find_owner(work, token, purpose=purpose)
             except Conflict as error:
-                return title, None, error.code
+                refusal = error.code
+            return _Visit(context, portal["title"], portal["locale"], purpose, token, owner, refusal)
 
-        title, owner, refusal = await self._database.read(look_up, context)
-        return _Visit(context, title, purpose, token, owner, refusal)
+        visit = await self._database.read(look_up, context)
+        self._language.remember(request, visit.locale)
+        return visit
 
     def show(self, visit: _Visit | None, *, errors: Mapping[str, str] | None = None, **values: str) -> Response:
         """The form, with messages by field, or the page that says why there is none. `values` are those of fields."""
@@ -197,7 +220,7 @@ class _AccountPages:
     ) -> Response:
         """Record that a link is to be sent. The response, and its time, are the same whether the address is known."""
         email = form.get("email", "").strip()
-        errors = _find_errors(lambda: emails.parse_email(email))
+        errors = visit.find_errors(lambda: emails.parse_known_email(email))
         if errors:
             return self.show(visit, errors=errors, email=email)
         write = self._database.write(lambda work: rule(work, email), visit.context)
@@ -206,17 +229,10 @@ class _AccountPages:
 
     def _respond(self, template: str, visit: _Visit, *, status: int = 200, **values: Any) -> Response:
         return self._pages.private_form(
-            template, status=status, portal=visit.portal, visit=visit, **{"email": "", **values}
+            template,
+            status=status,
+            locale=visit.locale,
+            portal=visit.portal,
+            visit=visit,
+            **{"email": "", **values},
         )
-
-
-def _find_errors(*checks: Callable[[], object]) -> dict[str, str]:
-    """The messages of the fields that a check rejects."""
-    errors: dict[str, str] = {}
-    for check in checks:
-        try:
-            check()
-        except ValidationFailed as failed:
-            for error in failed.errors:
-                errors[error.field] = _MESSAGES[error.field, error.code].format(**error.limits)
-    return errors

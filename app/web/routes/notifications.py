@@ -15,38 +15,47 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.adapters.database import Database, PortalContext
+from app.adapters.translations import N_, load_translation
 from app.adapters.unsubscribe_tokens import NotificationLink, UnsubscribeTokens
 from app.domain.errors import NotFound, ValidationFailed
 from app.domain.notifications import choices, unsubscribing
-from app.domain.notifications.kinds import DIGEST, RECAP
-from app.domain.notifications.unsubscribing import FOLLOWER_KINDS, FollowedPost
+from app.domain.notifications.kinds import DIGEST, NOTIFICATION_KINDS, RECAP
+from app.domain.notifications.unsubscribing import FOLLOWER_KINDS, LinkedPost, Resumption
 from app.domain.permissions import Actor
 from app.domain.portals import portals
 from app.domain.unit_of_work import UnitOfWork
 from app.web.forms import read_form, require_own_site
+from app.web.portal_language import PortalLanguage
 from app.web.rate_limit import PageRateLimit
 from app.web.routes.pages import find_portal_id
 from app.web.templating import TemplateRenderer
 
 _METHODS: Final = ["GET", "HEAD"]
 _LABELS: Final = {
-    "post_update": "Updates on posts that you follow",
-    "status_change": "Changes of the status of posts that you follow",
-    "comment": "Comments on your posts",
-    "reply": "Replies to your comments",
-    "mention": "Comments that mention you",
-    "new_post": "New posts",
-    "pending_post": "Posts that wait for approval",
-    RECAP: "Summary for the team",
+    "post_update": N_("Updates on posts that you follow"),
+    "status_change": N_("Changes of the status of posts that you follow"),
+    "comment": N_("Comments on your posts"),
+    "reply": N_("Replies to your comments"),
+    "mention": N_("Comments that mention you"),
+    "new_post": N_("New posts"),
+    "pending_post": N_("Posts that wait for approval"),
+    RECAP: N_("Summary for the team"),
 }
 _CADENCES: Final = (
-    ("at_once", "At once"),
-    ("daily", "Once a day, together"),
-    ("weekly", "Once a week, together"),
-    ("never", "Never"),
+    ("at_once", N_("At once")),
+    ("daily", N_("Once a day, together")),
+    ("weekly", N_("Once a week, together")),
+    ("never", N_("Never")),
 )
-_RECAPS: Final = (("never", "Never"), ("daily", "Every day"), ("weekly", "Every week"), ("monthly", "Every month"))
-_DIGEST_LABEL: Final = "Everything that is sent to you once a day or once a week"
+_RECAPS: Final = (
+    ("never", N_("Never")),
+    ("daily", N_("Every day")),
+    ("weekly", N_("Every week")),
+    ("monthly", N_("Every month")),
+)
+_DIGEST_LABEL: Final = N_("Everything that is sent to you once a day or once a week")
+_POST_LABEL: Final = N_("The post “%(title)s”")
+_UNNAMED_POST_LABEL: Final = N_("Updates and changes of the status of a post")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +71,16 @@ class _Visit:
 
 
 def router(
-    pages: TemplateRenderer, database: Database, tokens: UnsubscribeTokens, form_limiter: PageRateLimit
+    pages: TemplateRenderer,
+    database: Database,
+    tokens: UnsubscribeTokens,
+    form_limiter: PageRateLimit,
+    language: PortalLanguage,
 ) -> APIRouter:
-    """GET, HEAD and POST of /notifications and /unsubscribe."""
+    """GET, HEAD and POST of /notifications, /unsubscribe and /unsubscribe/undo."""
     routes = APIRouter()
     forms = [Depends(form_limiter), Depends(require_own_site)]
-    notification_pages = _NotificationPages(pages, database, tokens)
+    notification_pages = _NotificationPages(pages, database, tokens, language)
 
     @routes.api_route("/notifications", methods=_METHODS)
     async def notifications(request: Request) -> Response:
@@ -87,6 +100,7 @@ def router(
         return await notification_pages.respond(request, form, save)
 
     @routes.api_route("/unsubscribe", methods=_METHODS)
+    @routes.api_route("/unsubscribe/undo", methods=_METHODS)
     async def unsubscribe(request: Request) -> Response:
         return await notification_pages.respond(request, request.query_params, notification_pages.show_question)
 
@@ -97,14 +111,24 @@ def router(
         params = form if "token" in form else request.query_params
         return await notification_pages.respond(request, params, notification_pages.unsubscribe)
 
+    @routes.post("/unsubscribe/undo", dependencies=forms)
+    async def start_notifications(request: Request) -> Response:
+        form = await read_form(request)
+        return await notification_pages.respond(
+            request, form, lambda work, visit: notification_pages.resume(work, visit, form)
+        )
+
     return routes
 
 
 class _NotificationPages:
     """Reads the tokens, and responds with the pages."""
 
-    def __init__(self, pages: TemplateRenderer, database: Database, tokens: UnsubscribeTokens) -> None:
+    def __init__(
+        self, pages: TemplateRenderer, database: Database, tokens: UnsubscribeTokens, language: PortalLanguage
+    ) -> None:
         self._pages = pages
+        self._language = language
         self._database = database
         self._tokens = tokens
 
@@ -121,6 +145,7 @@ class _NotificationPages:
         actor = Actor(user_id=subscription.user_id if subscription else None, role="user")
 
         def run(work: UnitOfWork) -> Response:
+            self._language.remember(request, portals.get_current(work)["locale"])
             if subscription is not None:
                 # The user may be deleted, or one of another portal, and the kind one of another version.
                 with suppress(NotFound, ValidationFailed):
@@ -138,7 +163,7 @@ class _NotificationPages:
             "notifications.html",
             token=visit.token,
             chosen=choices.get_choices(work, visit.user_id),
-            followed=unsubscribing.find_followed_post(work, visit.user_id, visit.subscription.post_id),
+            post=unsubscribing.find_linked_post(work, visit.user_id, visit.subscription.post_id),
             labels=_LABELS,
             cadences=_CADENCES,
             recaps=_RECAPS,
@@ -146,34 +171,67 @@ class _NotificationPages:
         )
 
     def show_question(self, work: UnitOfWork, visit: _Visit) -> Response:
-        """The page with a button. Raises NotFound."""
-        followed = unsubscribing.find_followed_post(work, visit.user_id, visit.subscription.post_id)
-        return self._show_unsubscribing(work, visit, followed, is_done=False)
+        """The page with a button, or one that says that the emails are ended. Raises NotFound, ValidationFailed."""
+        kind, post_id = visit.subscription.kind, visit.subscription.post_id
+        resumption = unsubscribing.find_resumption(work, visit.user_id, kind=kind, post_id=post_id)
+        return self._show_unsubscribing(work, visit, resumption)
 
     def unsubscribe(self, work: UnitOfWork, visit: _Visit) -> Response:
-        """End the emails, and say so. Raises NotFound."""
+        """End the emails, and say so. Raises NotFound, ValidationFailed."""
         kind, post_id = visit.subscription.kind, visit.subscription.post_id
-        followed = unsubscribing.find_followed_post(work, visit.user_id, post_id)
-        unsubscribing.unsubscribe(work, visit.user_id, kind=kind, post_id=post_id)
-        return self._show_unsubscribing(work, visit, followed, is_done=True)
+        resumption = unsubscribing.unsubscribe(work, visit.user_id, kind=kind, post_id=post_id)
+        return self._show_unsubscribing(work, visit, resumption)
+
+    def resume(self, work: UnitOfWork, visit: _Visit, form: Mapping[str, str]) -> Response:
+        """Start the emails again, and say so. Raises NotFound."""
+        kind, post_id = visit.subscription.kind, visit.subscription.post_id
+        cadences = {name: form[name] for name in NOTIFICATION_KINDS if name in form}
+        try:
+            unsubscribing.resume(
+                work, visit.user_id, kind=kind, post_id=post_id, cadences=cadences, recap=form.get(RECAP)
+            )
+        except ValidationFailed:
+            raise HTTPException(400) from None
+        resumption = unsubscribing.find_resumption(work, visit.user_id, kind=kind, post_id=post_id)
+        return self._show_unsubscribing(work, visit, resumption, is_resumed=True)
 
     def _show_unsubscribing(
-        self, work: UnitOfWork, visit: _Visit, followed: FollowedPost | None, *, is_done: bool
+        self, work: UnitOfWork, visit: _Visit, resumption: Resumption | None, *, is_resumed: bool = False
     ) -> Response:
-        subject = _describe(visit.subscription.kind, followed)
-        return self._render(work, "unsubscribe.html", token=visit.token, subject=subject, is_done=is_done)
+        post = unsubscribing.find_linked_post(work, visit.user_id, visit.subscription.post_id)
+        catalogue = load_translation(portals.get_current(work)["locale"]).catalogue
+        label, title = _describe(visit.subscription.kind, post)
+        return self._render(
+            work,
+            "unsubscribe.html",
+            token=visit.token,
+            subject=catalogue.gettext(label) % {"title": title},
+            resumption=None if resumption is None else _to_fields(resumption),
+            is_resumed=is_resumed,
+        )
 
     def _render(self, work: UnitOfWork, template: str, *, status: int = 200, **values: Any) -> Response:
-        title = portals.get_current(work)["title"]
-        return self._pages.private_form(template, status=status, portal=title, **values)
+        portal = portals.get_current(work)
+        return self._pages.private_form(
+            template, status=status, locale=portal["locale"], portal=portal["title"], **values
+        )
 
 
-def _describe(kind: str, followed: FollowedPost | None) -> str:
-    """What the emails are about."""
-    if kind in FOLLOWER_KINDS:
-        title = None if followed is None else followed.title
-        return "A post that you follow" if title is None else f"The post “{title}”"
-    return _DIGEST_LABEL if kind == DIGEST else _LABELS.get(kind, "Notifications")
+def _describe(kind: str, post: LinkedPost | None) -> tuple[str, str]:
+    """What the emails are about, untranslated, and the title in it."""
+    if kind in FOLLOWER_KINDS and post is not None:
+        return (_UNNAMED_POST_LABEL, "") if post.title is None else (_POST_LABEL, post.title)
+    return _DIGEST_LABEL if kind == DIGEST else _LABELS[kind], ""
+
+
+def _to_fields(resumption: Resumption) -> dict[str, str]:
+    """The fields of the form that starts the emails again; none if there is no such form."""
+    fields = dict(resumption.cadences)
+    if resumption.recap is not None:
+        fields[RECAP] = resumption.recap
+    if resumption.follow:
+        fields["follow"] = "true"
+    return fields
 
 
 def _save_choices(work: UnitOfWork, visit: _Visit, form: Mapping[str, str]) -> None:

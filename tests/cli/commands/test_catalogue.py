@@ -96,7 +96,9 @@ def test_statuses_are_created_listed_and_edited(cli: Cli) -> None:
     assert [status["name"] for status in listed if status["tab_id"] == 1] == ["Rejected", "New", "Reviewed", "Later"]
     assert cli.error("statuses", "create", "--name", "new") == "name is taken"
     assert cli.error("statuses", "create", "--name", "X", "--tab", "nowhere") == "there is no tab nowhere"
-    assert "must be such as #0096ff" in cli.usage_error("statuses", "create", "--name", "X", "--color", "red")
+    assert "must be a color of three or six hexadecimal digits, such as '#0b57c2' or '#06c'" in cli.usage_error(
+        "statuses", "create", "--name", "X", "--color", "red"
+    )
     assert "must not be blank" in cli.usage_error("statuses", "create", "--name", " ")
     assert "must have at most 255 characters" in cli.usage_error("statuses", "create", "--name", "x" * 256)
 

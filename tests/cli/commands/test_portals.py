@@ -115,6 +115,8 @@ def test_the_commands_of_the_guide_to_several_portals_work(cli: Cli) -> None:
         ("host", "Feedback.Example.com", "host", "feedback.example.com"),
         ("default-dialect", "astuto", "default_dialect", "astuto"),
         ("locale", "de", "locale", "de"),
+        ("locale", " de-AT ", "locale", "de-AT"),
+        ("locale", "en-GB", "locale", "en-GB"),
         ("invite-message", " Welcome!\n\tTell us more. ", "invite_message", "Welcome!\n\tTell us more."),
         ("private", "on", "private", True),
         ("accent-color", "#FF6600", "accent_color", "#FF6600"),
@@ -175,6 +177,8 @@ def test_some_settings_can_be_removed(cli: Cli) -> None:
         assert f"{setting} can't be removed: --none is for host, default-dialect, invite-message" in cli.usage_error(
             "portals", "set", setting, "--none"
         )
+    # What a shell makes of `accent-color #0b57c2`.
+    assert "give the color in quotation marks, such as '#0b57c2'" in cli.usage_error("portals", "set", "accent-color")
     for values_given in ([], ["Ideas", "--none"]):
         assert "give VALUE or --none, and not both" in cli.usage_error("portals", "set", "host", *values_given)
     assert cli.json("portals", "show") == before
@@ -212,11 +216,16 @@ def test_a_portal_is_shown_with_every_setting(cli: Cli) -> None:
         ("host", "https://example.com/", "must be a host alone, such as feedback.example.com, of at most 160"),
         ("default-dialect", "latin", "default-dialect must be one of productlift, astuto"),
         ("colour", "blue", "must be one of title, host, moderation-policy, default-dialect, locale, invite-message"),
+        *(
+            ("locale", locale, "locale must be one of en, de, also with a region, such as de-AT")
+            for locale in ("xx", "fr", "fr-CH", "deutsch", "d", "../de", "de-", "de--AT")
+        ),
+        ("locale", "x" * 17, "must have at most 16 characters"),
         ("private", "yes", "private must be one of on, off"),
         ("title", " ", "must not be blank"),
         ("title", "Two\nlines", "must be plain text"),
         ("invite-message", "A\x07bell", "must be plain text"),
-        ("accent-color", "orange", "must be such as #0096ff"),
+        ("accent-color", "orange", "must be a color of three or six hexadecimal digits, such as '#0b57c2' or '#06c'"),
         ("invite-message", "x" * 1001, "must have at most 1000 characters"),
         ("invite-message", "\n", "must not be blank"),
     ],

@@ -1,13 +1,9 @@
 """`earshot users`."""
 
-import json
-
 import pytest
 
-from app.adapters import passwords
 from tests.cli.conftest import Cli
 from tests.cli.database import Rows, create_post_with_file
-from tests.support.commands import Earshot
 
 OWNER = "owner@example.com"
 
@@ -75,85 +71,6 @@ def test_an_email_is_unique_and_a_portal_has_one_owner(cli: Cli) -> None:
         "Invalid value for '--role': must be one of owner, admin, moderator, user"
     )
     assert len(cli.json("users", "list")["users"]) == 1
-
-
-def test_a_password_is_read_from_standard_input_and_hashed(cli: Cli, rows: Rows) -> None:
-    created = cli.json("users", "create", "--email", "jane@example.com", "--password-stdin", stdin="open sesame\n")
-    (first,) = rows("SELECT password_hash FROM users WHERE id = :id", id=created["id"])
-    cli.json("users", "password", "jane@example.com", "--password-stdin", stdin="another one")
-    (second,) = rows("SELECT password_hash FROM users WHERE id = :id", id=created["id"])
-
-    assert passwords.verify_and_rehash("open sesame", first["password_hash"]).is_valid
-    assert passwords.verify_and_rehash("another one", second["password_hash"]).is_valid
-    assert cli.error("users", "password", OWNER, "--password-stdin", stdin="short") == (
-        "a password must have 8 to 1024 characters"
-    )
-    assert "add --password-stdin" in cli.usage_error("users", "password", OWNER)
-
-
-BCRYPT = "$04$bQKc2k9wgMRfmni/YCi.G.tz2AyJJ1J80vqLHSpAbsWgW0mj/M36i"
-HASHES = [
-    *(f"${kind}{BCRYPT}" for kind in ("2a", "2b", "2y")),
-    "$2b$11$cOZh2eooMPzsoIfudpmTeugHeKrFwCHCzjSWppvfx.kZvZOixRhMC",
-    "$argon2id$v=19$m=64,t=1,p=1$+z8nxBjDuPdeS8nZew/h/A$ZD1JA80715ZjYw+B9FqEnUlf35jBjqI+jClP6fOchEQ",
-    "$argon2i$v=19$m=64,t=1,p=1$XgvB2HtPaW0NgbAWwrg3xg$41yCawLEDs9P9UUTWaF0YnyS7yKg6/BrDp5EceLIxas",
-]
-"""Hashes of `open sesame`."""
-
-
-@pytest.mark.parametrize("password_hash", HASHES)
-def test_a_hash_of_another_installation_is_stored_and_verified(cli: Cli, rows: Rows, password_hash: str) -> None:
-    done = cli.run("users", "password", OWNER, "--hash-stdin", stdin=f"{password_hash}\n")
-
-    assert (done.code, done.out, done.err) == (0, f"{OWNER} has a new password\n", "")
-    assert rows("SELECT password_hash FROM users") == [{"password_hash": password_hash}]
-    assert passwords.verify_and_rehash("open sesame", password_hash).is_valid
-    assert not passwords.verify_and_rehash("open sesame!", password_hash).is_valid
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [
-        *("", "open sesame", "x" * 300, "\0", "\udcff", "$2b", HASHES[0][:-1], f"{HASHES[0]}a", f"{HASHES[0]}\nmore"),
-        *(f"$2x{BCRYPT}", f"$2b{BCRYPT}".replace("$04$", "$17$"), f"$2b{BCRYPT}"[:-1] + "z", "$1$salt$hash"),
-        *(HASHES[4].replace("m=64", "m=1"), HASHES[4].replace("v=19", "v=16"), HASHES[4].replace("t=1", "t=1000")),
-    ],
-)
-def test_another_text_than_a_hash_is_an_error(cli: Cli, rows: Rows, broken: str) -> None:
-    message = cli.error("users", "password", OWNER, "--hash-stdin", stdin=broken)
-
-    assert message == (
-        "this is not a hash of bcrypt ($2a$, $2b$ or $2y$, of cost 4 to 16) or of argon2 "
-        "(v=19, with less than 1 GB of memory); quote it in the shell, which replaces $ in a text"
-    )
-    assert rows("SELECT password_hash FROM users") == [{"password_hash": None}]
-
-
-def test_a_password_is_given_or_its_hash(cli: Cli) -> None:
-    assert cli.usage_error("users", "password", OWNER, "--hash-stdin", "--password-stdin", stdin="open sesame") == (
-        "Invalid value: give --password-stdin or --hash-stdin, not both"
-    )
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("users", "password", OWNER, "--password-stdin"), "a password must be text in UTF-8"),
-        (("users", "password", OWNER, "--hash-stdin"), "this is not a hash of bcrypt ("),
-        (("users", "invite", OWNER, "--message-stdin"), "the text must be in UTF-8"),
-        (("keys", "adopt", "--user", OWNER, "--dialect", "astuto", "--token-stdin"), "a key must have 16 to 255 "),
-    ],
-)
-def test_bytes_that_can_not_be_decoded_are_an_error(
-    cli: Cli, sqlite: Earshot, arguments: tuple[str, ...], message: str
-) -> None:
-    # Whether Python replaces such bytes or raises an error depends on the locale.
-    raised = sqlite.run(*arguments, stdin="pässwörd for the portal", PYTHONIOENCODING="ascii:strict")
-
-    assert (raised.code, raised.out) == (1, "")
-    assert raised.err.startswith(f"earshot: {message}")
-    assert raised.err.count("\n") == 1
-    assert cli.error(*arguments, stdin="open sesame, open \udcff").startswith(message)
 
 
 def test_keys_of_a_blocked_user_are_revoked_for_good(cli: Cli) -> None:
@@ -380,96 +297,4 @@ def test_the_ownership_is_transferred(cli: Cli) -> None:
     assert cli.error("users", "transfer-ownership", "77") == "there is no user 77"
     assert cli.error("users", "transfer-ownership", "joe@example.com") == (
         "a blocked user can't be the owner: unblock the user first (earshot users unblock USER)"
-    )
-
-
-OF_A_USER = dict.fromkeys(("post_update", "status_change", "comment", "reply", "mention"), "at_once")
-
-
-def test_notifications_are_shown_and_changed(cli: Cli, rows: Rows) -> None:
-    jane = cli.json("users", "create", "--email", "jane@example.com")["id"]
-    show = ("users", "notifications", "jane@example.com")
-    before = cli.json(*show)
-
-    changed = cli.json(*show, "--kind", "comment", "--cadence", "daily", "--off")
-    text = cli.run("users", "notifications", OWNER, "--kind", "new_post", "--cadence", "weekly", "--recap", "daily")
-
-    assert before == {"id": jane, "enabled": True, "recap": None, "kinds": OF_A_USER}
-    assert changed == {**before, "enabled": False, "kinds": {**OF_A_USER, "comment": "daily"}}
-    assert cli.json(*show) == changed
-    assert cli.json(*show, "--on") == {**changed, "enabled": True}
-    assert text.out.splitlines() == [
-        "notifications  on",
-        "post update    at_once",
-        "status change  at_once",
-        "comment        at_once",
-        "reply          at_once",
-        "mention        at_once",
-        "new post       weekly",
-        "pending post   never",
-        "recap          daily",
-    ]
-    assert rows("SELECT user_id, kind, cadence FROM notification_choices ORDER BY user_id") == [
-        {"user_id": 1, "kind": "new_post", "cadence": "weekly"},
-        {"user_id": jane, "kind": "comment", "cadence": "daily"},
-    ]
-
-
-def test_notifications_that_a_user_can_not_get_are_rejected(cli: Cli, rows: Rows) -> None:
-    cli.json("users", "create", "--email", "jane@example.com")
-    jane = ("users", "notifications", "jane@example.com")
-
-    assert cli.error(*jane, "--off", "--kind", "new_post", "--cadence", "daily") == (
-        "kind is for moderators, administrators and the owner only"
-    )
-    assert cli.error(*jane, "--recap", "daily", "--off") == "recap is for moderators, administrators and the owner only"
-    assert cli.usage_error(*jane, "--kind", "comment") == "Invalid value: give --kind and --cadence together"
-    assert cli.usage_error(*jane, "--cadence", "daily") == "Invalid value: give --kind and --cadence together"
-    assert cli.usage_error(*jane, "--kind", "vote", "--cadence", "daily") == (
-        "Invalid value for '--kind': must be one of post_update, status_change, comment, reply, mention, new_post, "
-        "pending_post"
-    )
-    assert cli.usage_error(*jane, "--kind", "comment", "--cadence", "hourly") == (
-        "Invalid value for '--cadence': must be one of at_once, daily, weekly, never"
-    )
-    assert "must be one of never, daily, weekly, monthly" in cli.usage_error(*jane, "--recap", "hourly")
-    assert "joe@example.com" in cli.error("users", "notifications", "joe@example.com")
-    assert cli.json(*jane) == {"id": 2, "enabled": True, "recap": None, "kinds": OF_A_USER}
-    assert rows("SELECT * FROM notification_choices") == []
-
-
-@pytest.mark.parametrize(("options", "message"), [((), None), (("--message-stdin",), "Come in: %link%")])
-def test_a_user_is_invited_again_and_again(cli: Cli, rows: Rows, options: tuple[str, ...], message: str | None) -> None:
-    jane = cli.json("users", "create", "--email", "jane@example.com")["id"]
-
-    for _ in range(2):
-        done = cli.json("users", "invite", "JANE@example.com", *options, stdin=" Come in: %link%\n")
-
-        assert done == {"id": jane, "invited": True}
-    events = rows("SELECT subject_id, body FROM facts WHERE kind = 'user.invited'")
-    assert [(event["subject_id"], json.loads(event["body"])) for event in events] == [(jane, {"message": message})] * 2
-
-
-def test_a_user_who_needs_no_invitation_gets_none(cli: Cli, rows: Rows) -> None:
-    cli.json("users", "create", "--email", "jane@example.com", "--password-stdin", stdin="open sesame")
-    cli.json("users", "create", "--email", "joe@example.com")
-    cli.run("users", "block", "joe@example.com")
-    rows("UPDATE users SET email = NULL, email_key = NULL WHERE id = 1")
-
-    assert cli.error("users", "invite", "jane@example.com") == (
-        "this user has a password already, and needs no invitation"
-    )
-    assert cli.error("users", "invite", "joe@example.com") == (
-        "this user is blocked, and can't be invited: unblock the user first (earshot users unblock USER)"
-    )
-    assert cli.error("users", "invite", "1") == (
-        "this user has no address: set one first (earshot users edit USER --email EMAIL)"
-    )
-    assert rows("SELECT * FROM facts WHERE kind = 'user.invited'") == []
-
-
-@pytest.mark.parametrize("text", ["", " \n", "x" * 1001, "a\0b"])
-def test_the_text_of_an_invitation_must_be_usable(cli: Cli, text: str) -> None:
-    assert cli.error("users", "invite", OWNER, "--message-stdin", stdin=text) == (
-        "the text must have 1 to 1000 characters, without a NUL"
     )

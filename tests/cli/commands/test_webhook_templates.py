@@ -8,7 +8,6 @@ import pytest
 
 from app.adapters.encryption import SecretCipher
 from app.domain.events import StoredEvent
-from app.domain.outbox import events
 from app.domain.outbox.deliveries import NewDelivery
 from app.domain.posts import comments
 from app.domain.posts.create import NewPost, create_post
@@ -18,6 +17,7 @@ from app.outbox.webhooks.astuto import AstutoExpander
 from tests.cli.conftest import Cli
 from tests.cli.database import Rows, write_in_portal
 from tests.conftest import SECRET
+from tests.support.outbox import expand_next
 from tests.support.receiver import Receiver, run_receiver
 
 URL = "https://hooks.example.com/{{ post.id }}?key=s3cret&slug={{ post.slug }}"
@@ -223,9 +223,7 @@ def test_what_commands_do_is_sent(cli: Cli) -> None:
         sent.extend(calls)
         return calls
 
-    write_in_portal(
-        cli.first_portal.portal_id, lambda work: events.expand_next(work, keep, base_url="http://127.0.0.1")
-    )
+    write_in_portal(cli.first_portal.portal_id, lambda work: expand_next(work, keep, base_url="http://127.0.0.1"))
 
     assert [(delivery.kind, json.loads(json.loads(delivery.payload or "")["body"])) for delivery in sent] == [
         ("new_post", {"user": "", "status": "", "title": "Dark mode"}),

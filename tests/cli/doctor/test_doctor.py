@@ -299,5 +299,7 @@ def test_a_mail_server_that_rejects_the_login_is_reported(cli: Cli, monkeypatch:
         monkeypatch.setenv("EARSHOT_SMTP_URL", url.format(quote(PASSWORD, safe="")))
         assert find_well(cli, "mail") == f"{url.format('***')} can be used"
 
-    assert find_problem(cli, "mail")[0].startswith(f"no email can be sent: 127.0.0.1:{sink.port}: ")
+    assert find_problem(cli, "mail")[0] == (
+        f"no email can be sent: 127.0.0.1:{sink.port} refuses connections, so check host and port of EARSHOT_SMTP_URL"
+    )
     assert set(sink.commands) == {"QUIT"}

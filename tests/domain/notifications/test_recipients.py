@@ -1,6 +1,5 @@
 """Who is told of an event: every combination of event, actor, role, follow, choice and state of the user."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
@@ -15,8 +14,9 @@ from app.domain.notifications.recipients import CHUNK, Recipient, find_recipient
 from app.domain.posts import anonymous_votes, comments, follows, moderation, publishing, update, votes
 from app.domain.posts.votes import NewVote
 from app.domain.sql.statement import Statement
-from app.domain.unit_of_work import Connection, Row, UnitOfWork
+from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import users
+from tests.support.counting import Counting
 from tests.support.factory import Factory
 from tests.support.stored_events import last_event, read_events
 
@@ -358,20 +358,6 @@ async def test_nobody_of_another_portal_is_told(make: Factory) -> None:
         assert await recipients_of(make, event, portal=elsewhere) == []
 
 
-class CountingConnection:
-    """A connection that notes each query."""
-
-    def __init__(self, connection: Connection, queries: list[Statement]) -> None:
-        self.engine = connection.engine
-        self.execute = connection.execute
-        self._connection = connection
-        self._queries = queries
-
-    def fetch_all(self, statement: Statement, values: dict[str, Any]) -> Sequence[Row]:
-        self._queries.append(statement)
-        return self._connection.fetch_all(statement, values)
-
-
 async def test_thousands_of_followers_are_found_by_a_few_queries(make: Factory) -> None:
     post = await make.post()
     number = 2 * CHUNK + 1
@@ -389,14 +375,16 @@ async def test_thousands_of_followers_are_found_by_a_few_queries(make: Factory) 
     )
     await make.comment(post, official=True)
     event = await last_event(make, "comment.written")
-    queries: list[Statement] = []
+    connections: list[Counting] = []
 
     def find(work: UnitOfWork) -> list[Recipient]:
-        connection = CountingConnection(work._connection, queries)
+        connection = Counting(work._connection)
+        connections.append(connection)
         return find_recipients(UnitOfWork(connection, portal_id=work.portal_id, actor=work.actor, now=work.now), event)
 
     found = await make.act(find)
 
     assert len({recipient.user_id for recipient in found}) == len(found) == number
     # The post, the comment, and three chunks.
-    assert len(queries) == 5
+    (connection,) = connections
+    assert len(connection.statements) == 5

@@ -20,7 +20,7 @@ from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.concurrency import ConcurrentWriter
 from tests.support.factory import Factory
-from tests.support.outbox import OutboxFactory
+from tests.support.outbox import OutboxFactory, expand_next
 
 BASE_URL = "https://ideas.example.com"
 
@@ -38,9 +38,7 @@ async def expand(
     max_seconds: float = 60.0,
 ) -> int:
     return await make.server.database.write(
-        lambda work: events.expand_next(
-            work, expander, base_url=BASE_URL, is_public=is_public, max_seconds=max_seconds
-        ),
+        lambda work: expand_next(work, expander, base_url=BASE_URL, is_public=is_public, max_seconds=max_seconds),
         PortalContext(portal or make.portal, OPERATOR),
     )
 
@@ -205,7 +203,7 @@ async def test_workers_at_the_same_time_expand_each_event_once_in_order(make: Fa
     write = ConcurrentWriter(settings, make.portal, 4)
 
     def expand_some(work: Any) -> None:
-        events.expand_next(work, expand_to_email, base_url=BASE_URL)
+        expand_next(work, expand_to_email, base_url=BASE_URL)
 
     try:
         for _ in range(6):

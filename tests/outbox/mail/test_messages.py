@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from app.adapters.mailbox import Mailbox
 from app.domain.notifications.content import Account, Post, Recap
 from app.domain.notifications.kinds import ACCOUNT_KINDS, EMAIL_KINDS, NOTIFICATION_KINDS
+from app.domain.users.one_time_tokens import LIFETIMES
 from app.outbox.mail.messages import NO_SENDER, build_message, render_email
 from tests.outbox.mail.contents import (
     ITEMS,
@@ -190,6 +191,20 @@ def test_a_recap_has_both_counts(published: int, pending: int, first: str, secon
         assert second in part
         assert "https://f.example/" in part
     assert str(message["Subject"]) == "[Acme Feedback] Daily recap of feedback space activity"
+
+
+DURATIONS = {timedelta(days=90): "90 days", timedelta(hours=1): "one hour", timedelta(days=3): "three days"}
+
+
+@pytest.mark.parametrize("kind", LIFETIMES)
+@pytest.mark.parametrize("own_text", [None, "Come in."])
+def test_an_email_says_how_long_its_link_is_valid(kind: str, own_text: str | None) -> None:
+    content = make_content(kind)
+    assert content.account is not None
+    message = make_message(replace(content, account=replace(content.account, message=own_text)))
+
+    for part in ("plain", "html"):
+        assert f"The link is valid for {DURATIONS[LIFETIMES[kind]]}." in part_of(message, part)
 
 
 def test_the_message_of_an_invitation_gets_the_link() -> None:

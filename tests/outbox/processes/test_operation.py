@@ -70,6 +70,8 @@ def portal(shared_earshot: Earshot) -> Iterator[Portal]:
     with ExitStack() as stack:
         receiver, sink = stack.enter_context(run_receiver()), stack.enter_context(run_sink())
         serving = stack.enter_context(shared_earshot.serving(EARSHOT_OUTBOX="off"))
+        # Workers make links of it.
+        shared_earshot.settings["EARSHOT_PORT"] = str(serving.port)
         productlift, astuto = Api(serving, key_of(serving, "ProductLift")), Api(serving, key_of(serving, "Astuto"))
         secret = create_webhook(shared_earshot, receiver.url)["new_secret"]
         yield Portal(shared_earshot, url_of(shared_earshot), productlift, astuto, receiver, sink, secret)

@@ -54,9 +54,14 @@ async def user_row(make: Factory, user: int) -> Any:
     return await make.row("SELECT * FROM users WHERE id = :id", id=user)
 
 
-def assert_private(response: httpx.Response) -> None:
+def assert_secret_address(response: httpx.Response) -> None:
+    """Nothing may store the page, or learn its address by a link on it."""
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["referrer-policy"] == "no-referrer"
+
+
+def assert_private(response: httpx.Response) -> None:
+    assert_secret_address(response)
     policy = response.headers["content-security-policy"].split("; ")
     assert {"default-src 'none'", "form-action 'self'", "frame-ancestors 'none'"} <= set(policy)
 
@@ -211,6 +216,16 @@ async def test_the_response_to_a_request_does_not_depend_on_the_address(
     assert [event["subject_id"] for event in await make.facts(kind)] == [jane]
 
 
+async def test_a_user_with_other_letters_in_the_address_gets_a_link(visitor: Client, make: Factory) -> None:
+    """ProductLift's API accepts such addresses."""
+    jörg = await make.user(email="jörg@straße.example")
+
+    page = await visitor.post("/password-reset", data={"email": " Jörg@straße.example "})
+
+    assert page.status_code == 200
+    assert [event["subject_id"] for event in await make.facts("user.password_reset_requested")] == [jörg]
+
+
 async def test_the_time_of_the_response_does_not_depend_on_the_address(
     visitor: Client, jane: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,7 +237,19 @@ async def test_the_time_of_the_response_does_not_depend_on_the_address(
         assert time.perf_counter() - started_at >= 0.25
 
 
-@pytest.mark.parametrize("email", ["", "jane", "jane@", "a\0b@example.com", "x" * 250 + "@example.com"])
+@pytest.mark.parametrize(
+    "email",
+    [
+        "",
+        "jane",
+        "jane@",
+        "a@b@example.com",
+        "a b@example.com",
+        "<a@example.com>",
+        "a\0b@example.com",
+        "x" * 250 + "@example.com",
+    ],
+)
 async def test_an_invalid_address_is_named(visitor: Client, email: str) -> None:
     for path in ("/password-reset", "/confirm-email"):
         page = await visitor.post(path, data={"email": email})
@@ -332,6 +359,7 @@ async def test_an_unreadable_form_is_rejected(
 
     assert response.status_code in (status if isinstance(status, tuple) else (status,))
     assert "text/html" in response.headers["content-type"]
+    assert_secret_address(response)
 
 
 async def test_a_full_queue_of_passwords_is_a_503(
@@ -343,6 +371,8 @@ async def test_a_full_queue_of_passwords_is_a_503(
     responses = await asyncio.gather(*[post(visitor, PASSWORD_RESET, token) for _ in range(MAX_WORKERS + 1)])
 
     assert sorted(response.status_code for response in responses) == [200, 410, 503]
+    (unavailable,) = (response for response in responses if response.status_code == 503)
+    assert_secret_address(unavailable)
 
 
 @purposes

@@ -1,5 +1,6 @@
 """The pages of the links in notifications: the choices of one user, and the button that ends the emails."""
 
+import re
 from collections.abc import Mapping
 from html import unescape
 from typing import Any
@@ -18,7 +19,7 @@ from tests.support.database_dump import changed, snapshot
 from tests.support.factory import Factory
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
-pages = pytest.mark.parametrize("path", ["/notifications", "/unsubscribe"])
+pages = pytest.mark.parametrize("path", ["/notifications", "/unsubscribe", "/unsubscribe/undo"])
 
 
 @pytest.fixture
@@ -98,9 +99,72 @@ async def test_the_button_of_the_page_unsubscribes(visitor: Client, make: Factor
     assert "You get no more of these emails" in answer.text
     assert f'href="/notifications?token={token}"' in answer.text
     assert again.status_code == 200
-    assert "Dark" not in again.text
+    assert "You get no more of these emails" in again.text
+    assert "The post “Dark &lt;mode&gt;”" in again.text
+    assert 'action="/unsubscribe"' not in answer.text + again.text
     assert await follow_count(make) == 0
     assert (await get_choices(make, jane)).cadences["status_change"] == "at_once"
+
+
+def read_form(page: httpx.Response) -> tuple[str, dict[str, str]]:
+    """The path and the hidden fields of the form of a page."""
+    fields = re.findall('<input type="hidden" name="([^"]*)" value="([^"]*)">', page.text)
+    (path,) = re.findall('<form method="post" action="([^"]*)">', page.text)
+    return path, dict(fields)
+
+
+@pytest.mark.parametrize("kind", [*NOTIFICATION_KINDS, DIGEST, RECAP])
+async def test_what_was_stopped_is_started_again_by_the_form_of_the_page(
+    visitor: Client, make: Factory, kind: str
+) -> None:
+    mia, post = await make.user(role="moderator"), await make.post(title="Dark mode")
+    await make.act(lambda work: follows.add(work, post_id=post, user_id=mia))
+    for name in ("comment", "new_post", "pending_post"):
+        await make.act(lambda work, name=name: choices.set_choice(work, mia, name, "weekly"))
+    await make.act(lambda work: choices.set_recap(work, mia, "monthly"))
+    before, token = await get_choices(make, mia), make_token(make, mia, kind, post)
+
+    stopped = await visitor.post("/unsubscribe", data={"token": token})
+    path, fields = read_form(stopped)
+    assert await get_choices(make, mia) != before or await follow_count(make) == 0
+    resumed = [await visitor.post(path, data=fields) for _ in range(2)]
+
+    assert path == "/unsubscribe/undo"
+    for page in resumed:
+        assert page.status_code == 200
+        assert_private(page)
+        assert "You get these emails again" in page.text
+        assert read_form(page) == ("/unsubscribe", {"token": token})
+    assert (await get_choices(make, mia), await follow_count(make)) == (before, 1)
+    assert "Stop these emails?" in (await visitor.get(f"/unsubscribe?token={token}")).text
+
+
+async def test_the_page_of_emails_that_are_stopped_already_says_so(
+    visitor: Client, make: Factory, jane: int, post: int
+) -> None:
+    comments, digest = make_token(make, jane), make_token(make, jane, DIGEST)
+    await make.act(lambda work: choices.set_choice(work, jane, "comment", "never"))
+
+    pages = [await visitor.get(f"/unsubscribe?token={token}") for token in (comments, digest)]
+
+    for page in pages:
+        assert "You get no more of these emails" in page.text
+    assert read_form(pages[0]) == ("/unsubscribe/undo", {"token": comments, "comment": "at_once"})
+    # Which kinds to collect in a digest has to be chosen.
+    assert "<form" not in pages[1].text
+    assert f'href="/notifications?token={digest}"' in pages[1].text
+
+
+@pytest.mark.parametrize("field", [{"comment": "hourly"}, {"comment": "a\0"}])
+async def test_an_unknown_cadence_starts_nothing(
+    visitor: Client, make: Factory, jane: int, field: dict[str, str]
+) -> None:
+    before = await snapshot(make.server.database)
+
+    response = await visitor.post("/unsubscribe/undo", data={"token": make_token(make, jane), **field})
+
+    assert response.status_code == 400
+    assert changed(before, await snapshot(make.server.database)) == set()
 
 
 async def test_the_page_does_not_name_a_post_that_visitors_do_not_see(
@@ -229,10 +293,11 @@ async def test_a_token_stays_valid_when_the_user_changes(visitor: Client, make: 
     assert (await visitor.post(f"/unsubscribe?token={token}", data=ONE_CLICK)).status_code == 200
 
 
-async def test_a_form_of_another_site_changes_no_choices(visitor: Client, make: Factory, jane: int) -> None:
+@pytest.mark.parametrize("path", ["/notifications", "/unsubscribe/undo"])
+async def test_a_form_of_another_site_changes_no_choices(visitor: Client, make: Factory, jane: int, path: str) -> None:
     form = {"token": make_token(make, jane), "comment": "never"}
 
-    response = await visitor.post("/notifications", data=form, headers={"sec-fetch-site": "cross-site"})
+    response = await visitor.post(path, data=form, headers={"sec-fetch-site": "cross-site"})
 
     assert response.status_code == 403
     assert (await get_choices(make, jane)).cadences["comment"] == "at_once"

@@ -10,9 +10,9 @@ import pytest
 
 from app.application import Application
 from app.domain.models.posts import MODERATION_STATES
-from app.domain.portals import portals, public_lists, statuses, tabs, widgets
+from app.domain.portals import portals, public_lists, statuses, widgets
 from app.domain.portals.public_lists import MAX_COLUMN_POSTS, PAGE_POSTS
-from app.domain.posts import moderation, update
+from app.domain.posts import update
 from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.clients import Client
@@ -339,63 +339,3 @@ def test_the_scripts_evaluate_no_text() -> None:
         assert not re.search(
             r"\beval\b|\bFunction\b|innerHTML|document\.write|\bimport\b|set(Timeout|Interval)(?!\(\(\) =>)", source
         )
-
-
-PUBLIC_PATHS = (
-    "/t/roadmap",
-    "/embedded_roadmap",
-    "/posts/dark-mode",
-    "/p/dark-mode-{code}",
-    "/p/dark-mode-{code}/edit",
-)
-
-
-async def test_a_private_portal_has_no_public_pages(make: Factory, visitor: Client, productlift: Client) -> None:
-    post = await make.post(title="Dark mode", status="Planned")
-    paths = [path.format(code=await make.code(post)) for path in PUBLIC_PATHS]
-    widget = await make.widget()
-    paths += [f"/t/roadmap?widget_id={widget}", f"/widgets/{widget}"]
-    assert {(await visitor.get(path)).status_code for path in paths} == {200, 302}
-
-    await make.act(lambda work: portals.update_setting(work, setting="is_private", value=True))
-
-    missing = dict.fromkeys(paths, await visitor.get("/p/zzzzzz"))
-    missing[f"/widgets/{widget}"] = await visitor.get(f"/widgets/{UNKNOWN}")
-    for path in paths:
-        page = await visitor.get(path)
-        assert (page.status_code, page.text) == (404, missing[path].text), path
-    framed = []
-    for path in (f"/t/roadmap?widget_id={widget}", f"/t/roadmap?widget_id={UNKNOWN}"):
-        framed.append(await visitor.get(path, headers=IN_FRAME))
-    assert [page.status_code for page in framed] == [404, 404]
-    assert framed[0].text == framed[1].text
-    # Its APIs, and the pages about the server, are the same as before.
-    assert (await productlift.get("/posts")).json()["total"] == 1
-    assert {(await visitor.get(path)).status_code for path in ("/", "/docs", "/widgets_sdk", "/health")} == {200}
-    await make.act(lambda work: portals.update_setting(work, setting="is_private", value=False))
-    assert {(await visitor.get(path)).status_code for path in paths} == {200, 302}
-
-
-async def test_only_the_private_portal_is_hidden(make: Factory, visitor: Client) -> None:
-    await make.act(lambda work: portals.update_setting(work, setting="host", value="feedback.example.com"))
-    other, _ = await make.new_portal("Ideas", host="ideas.example.com", email="owner@example.com")
-    await make.act(lambda work: portals.update_setting(work, setting="is_private", value=True), portal=other)
-
-    pages = [
-        (await visitor.of(None, base="", host=f"http://{host}.example.com").get("/t/roadmap")).status_code
-        for host in ("feedback", "ideas", "elsewhere")
-    ]
-
-    assert pages == [200, 404, 404]
-
-
-async def test_a_hidden_post_leaves_its_tab_at_once(make: Factory, visitor: Client) -> None:
-    post = await make.post(title="Dark mode", status="Planned")
-    assert titles(await visitor.get("/t/roadmap")) == ["Dark mode"]
-
-    await make.act(lambda work: moderation.set(work, post, "rejected"))
-
-    assert titles(await visitor.get("/t/roadmap")) == []
-    await make.act(lambda work: tabs.edit(work, make.tabs["roadmap"], url="plans"))
-    assert (await visitor.get("/t/roadmap")).status_code == 404
-    assert (await visitor.get("/t/plans")).status_code == 200
