@@ -64,6 +64,11 @@ _CONFLICTS: Final = {
     "webhook.description_taken": "another webhook of this portal has this description",
     "delivery.emptied": "delivery {id} can't be repeated, because its content contained a secret and was deleted",
     "delivery.running": "delivery {id} is being attempted: wait until the attempt has ended",
+    "delivery.webhook_deleted": "delivery {id} can't be repeated, because its webhook was deleted",
+    "delivery.webhook_disabled": (
+        "delivery {id} can't be repeated, because webhook {webhook} is disabled: enable it first "
+        "(earshot webhooks enable {webhook})"
+    ),
 }
 
 _OTHER_SECRET: Final = Problem(

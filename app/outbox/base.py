@@ -1,7 +1,7 @@
 """What the worker needs of a channel: which deliveries an event has, and how one is sent."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
@@ -35,6 +35,10 @@ class Outcome:
     response_body: str | None = None
     retry_after_seconds: float | None = None
     """How long the receiver asked to wait."""
+    is_unsendable: bool = False
+    """Nothing was sent because of the content itself, such as a template that can't be rendered."""
+    request: str | None = field(default=None, compare=False)
+    """What was sent apart from the body, as `Delivery.request` stores it."""
 
 
 class Sender(Protocol):

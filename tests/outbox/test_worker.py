@@ -137,7 +137,7 @@ async def test_an_outcome_is_stored_with_what_depends_on_it(
     async def send(delivery: ClaimedDelivery) -> Outcome:
         return outcome
 
-    def call(work: UnitOfWork, delivery: ClaimedDelivery, state: str) -> None:
+    def call(work: UnitOfWork, delivery: ClaimedDelivery, state: str, outcome: Outcome) -> None:
         calls.append((work.portal_id, delivery.webhook_id, state))
 
     async with working(server, {"webhook": RecordingSender(send)}, after_attempt=[call]) as worker:
@@ -165,7 +165,7 @@ async def test_a_failing_delivery_is_retried_for_days_and_then_fails(
     async def send(delivery: ClaimedDelivery) -> Outcome:
         return Outcome(Result.RETRY, "refused")
 
-    def call(work: UnitOfWork, delivery: ClaimedDelivery, state: str) -> None:
+    def call(work: UnitOfWork, delivery: ClaimedDelivery, state: str, outcome: Outcome) -> None:
         states.append(state)
 
     sender = RecordingSender(send)

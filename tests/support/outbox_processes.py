@@ -73,6 +73,7 @@ class Api:
     """Sends requests with the key of a dialect, to the portal of a host where there are several."""
 
     def __init__(self, serving: Serving, key: str, *, host: str | None = None) -> None:
+        self.log = serving.log
         self._url = f"{serving.address}/api/v1"
         self._headers = {"authorization": f"Bearer {key}"} | ({} if host is None else {"host": host})
 

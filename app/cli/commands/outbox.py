@@ -90,7 +90,9 @@ def list_(
 
 
 def _serialize(row: Row, names: Sequence[str]) -> dict[str, Any]:
-    return {name: format_seconds(row[name]) if row[name] and name.endswith("_at") else row[name] for name in names}
+    values = {name: format_seconds(row[name]) if row[name] and name.endswith("_at") else row[name] for name in names}
+    # A finished one keeps the time of its last attempt in the database.
+    return values if row["state"] == "pending" else {**values, "due_at": None}
 
 
 @group.command()
@@ -151,7 +153,8 @@ def retry(
 ) -> Output:
     """Repeat deliveries at once, whatever their state, with the same ids.
 
-    All attempts are ahead of them again. A receiver recognises a repeated one by its id.
+    All attempts are ahead of them again. A receiver recognises a repeated one by its id. Calls of webhooks that are
+    disabled or deleted are not repeated.
 
     \b
     earshot outbox retry 7 8

@@ -88,7 +88,10 @@ def _prepare(
         signer = FileSigner(secret, clock=utc_now)
         return found, productlift_samples.make_sample(work, name, base_url=base_url, signer=signer)
     with explain_templates():
-        return found, astuto_samples.make_sample(work, row, name, base_url=base_url, cipher=SecretCipher(secret))
+        sample = astuto_samples.make_sample(work, row, name, base_url=base_url, cipher=SecretCipher(secret))
+    if sample.error is not None:
+        raise CommandError(f"{sample.error}; `earshot webhooks preview {webhook_id} --event {name}` prints it")
+    return found, sample
 
 
 def choose_event(endpoint: Row, event: str | None) -> str:

@@ -8,14 +8,15 @@ import orjson
 import typer
 
 from app.adapters.database import utc_now
-from app.cli.masking import DOTS, mask_url
-from app.cli.output import Output, format_table
+from app.cli.errors import CommandError
+from app.cli.output import Note, Output, format_table
 from app.cli.params import id_param, whole_number
 from app.cli.portal_commands import read_command, write_command
 from app.domain.outbox import delivery_list, webhook_log
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.webhooks import endpoints
+from app.domain.webhooks.masking import DOTS, mask_url
 from app.settings import Settings
 
 MAX_CALLS: Final = 1000
@@ -75,6 +76,8 @@ def log(
 ) -> Output:
     """List calls with their last response, the newest first. With --json also the request and the response.
 
+    What may be a key in the address, and the values of headers, are masked.
+
     \b
     earshot webhooks log 2 --failed --since 2d
     earshot webhooks log --limit 1 --json
@@ -105,7 +108,8 @@ def replay(
     """Repeat calls now.
 
     They have the same id and body, so that a receiver recognizes what it has already. Name them, or repeat all
-    since a time that are not waiting already, also those that succeeded.
+    since a time that are not waiting already, also those that succeeded. A webhook that is disabled must be enabled
+    first.
 
     \b
     earshot webhooks replay 71 72
@@ -118,18 +122,34 @@ def replay(
             raise typer.BadParameter("--endpoint and --failed are for --since")
         ids = list(dict.fromkeys(calls or ()))
         webhook_log.require_calls(work, ids)
+        note = None
     else:
-        if endpoint is not None:
-            endpoints.get(work, endpoint)
-        ids = webhook_log.find_finished(work, since=since, webhook_id=endpoint, state="failed" if failed else None)
+        if endpoint is not None and not endpoints.get(work, endpoint)["is_enabled"]:
+            raise CommandError(
+                f"webhook {endpoint} is disabled, so its calls can't be repeated: enable it first "
+                f"(earshot webhooks enable {endpoint})"
+            )
+        ids, left_out = webhook_log.find_finished(
+            work, since=since, webhook_id=endpoint, state="failed" if failed else None
+        )
+        note = _explain_left_out(len(left_out))
     delivery_list.retry(work, ids)
-    count = len(ids)
-    return {"replayed": count}, f"{count} {'call is' if count == 1 else 'calls are'} repeated"
+    return {"replayed": len(ids)}, f"{_count(len(ids))} repeated", note
+
+
+def _explain_left_out(count: int) -> Note | None:
+    if not count:
+        return None
+    return Note(f"{_count(count)} left out: calls of webhooks that are disabled or deleted", with_json=True)
+
+
+def _count(calls: int) -> str:
+    return f"{calls} {'call is' if calls == 1 else 'calls are'}"
 
 
 def _serialize(row: Row) -> dict[str, Any]:
-    request = None if row["payload"] is None or row["is_encrypted"] else orjson.loads(row["payload"])
-    url = None if request is None else request["url"]
+    payload = {} if row["payload"] is None or row["is_encrypted"] else orjson.loads(row["payload"])
+    request = _read_request(row["request"], rendered_url=payload.get("url"))
     return {
         "id": row["id"],
         "uuid": row["uuid"],
@@ -142,8 +162,10 @@ def _serialize(row: Row) -> dict[str, Any]:
         "due_at": format_seconds(row["due_at"]) if row["state"] == "pending" else None,
         "attempted_at": _format_time(row["attempted_at"]),
         "finished_at": _format_time(row["finished_at"]),
-        "request_url": None if url is None else _mask(url),
-        "request_body": None if request is None else request["body"],
+        "request_method": request["method"],
+        "request_url": request["url"],
+        "request_headers": request["headers"],
+        "request_body": payload.get("body"),
         "response_status": row["response_status"],
         "response_body": row["response_body"],
         "duration_ms": row["duration_ms"],
@@ -151,15 +173,24 @@ def _serialize(row: Row) -> dict[str, Any]:
     }
 
 
-def _mask(encrypted: str) -> str:
-    """The URL that was made of a template, without what may be a key."""
-    # Here, because few calls have one.
+def _read_request(stored: str | None, *, rendered_url: str | None) -> dict[str, Any]:
+    """Method, URL and headers of the last attempt. Before the first one, the URL that was made of a template, if any.
+
+    Both texts are encrypted.
+    """
+    # Here, because `earshot webhooks --help` must not import cryptography.
     from app.adapters.encryption import SecretCipher, UnreadableSecret
 
+    unknown = {"method": None, "url": None, "headers": None}
+    if stored is None and rendered_url is None:
+        return unknown
+    cipher = SecretCipher(Settings.load().secret)
     try:
-        return mask_url(SecretCipher(Settings.load().secret).decrypt(encrypted))
+        if stored is not None:
+            return dict(orjson.loads(cipher.decrypt(stored)))
+        return {**unknown, "url": mask_url(cipher.decrypt(rendered_url or ""))}
     except UnreadableSecret:
-        return DOTS
+        return {**unknown, "url": DOTS}
 
 
 def _format_time(value: Any) -> str | None:

@@ -10,7 +10,6 @@ from app.cli import webhook_inputs as inputs
 from app.cli.commands import webhook_call, webhook_log, webhook_preview
 from app.cli.database import run_write
 from app.cli.errors import CommandError
-from app.cli.masking import mask_headers, mask_url
 from app.cli.output import Note, Output, format_fields, format_table, print_result
 from app.cli.params import JsonOption, PortalOption, id_argument
 from app.cli.portal_commands import read_command, write_command
@@ -20,6 +19,7 @@ from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET
 from app.domain.webhooks import endpoints
 from app.domain.webhooks.endpoints import EndpointSettings
+from app.domain.webhooks.masking import mask_headers, mask_url
 from app.domain.webhooks.validation import MAX_SECRET
 from app.settings import Settings
 
@@ -85,6 +85,8 @@ def create(
         new_secret = None if secret_stdin else endpoints.ensure_secret(work, encrypt=cipher.encrypt)
         result = {**_serialize(endpoints.get(work, webhook_id), cipher), "new_secret": new_secret}
         text = f"webhook {webhook_id} was created"
+        if dialect == "astuto":
+            text += f"\n{_describe_calls(result)}"
         if new_secret is None:
             return result, text
         note = Note("the receiver checks the signatures with this secret", with_json=False)
@@ -184,8 +186,8 @@ def delete(work: UnitOfWork, webhook_id: WebhookArgument) -> Output:
 def enable(work: UnitOfWork, webhook_id: WebhookArgument) -> Output:
     """Enable a webhook again.
 
-    Also one that was switched off after five failures in a row. It is called for what happens from now on. To
-    repeat earlier calls: earshot webhooks replay.
+    Also one that was switched off after five failures in a row. It is called for the events that are taken up from
+    now on. To repeat earlier calls: earshot webhooks replay.
     """
     endpoints.enable(work, webhook_id)
     return {"id": webhook_id, "enabled": True}, f"webhook {webhook_id} is enabled"
@@ -193,7 +195,7 @@ def enable(work: UnitOfWork, webhook_id: WebhookArgument) -> Output:
 
 @write_command(group)
 def disable(work: UnitOfWork, webhook_id: WebhookArgument) -> Output:
-    """Disable a webhook until it is enabled again. Calls that wait are cancelled."""
+    """Disable a webhook until it is enabled again. Calls that wait are cancelled, and events meanwhile have none."""
     endpoints.disable(work, webhook_id)
     return {"id": webhook_id, "enabled": False}, f"webhook {webhook_id} is disabled"
 
@@ -274,14 +276,22 @@ def _serialize(row: Row, cipher: "SecretCipher") -> dict[str, Any]:
         "signature_header": row["signature_header"] if is_productlift else None,
         "signature_encoding": row["signature_encoding"] if is_productlift else None,
         "enabled": bool(row["is_enabled"]),
-        "failures_in_row": row["failures_in_row"],
+        "failures_in_a_row": row["failures_in_row"],
         "disabled_at": None if row["disabled_at"] is None else format_seconds(row["disabled_at"]),
         "created_at": format_seconds(row["created_at"]),
         "updated_at": format_seconds(row["updated_at"]),
     }
 
 
+def _describe_calls(webhook: dict[str, Any]) -> str:
+    """What is sent to a webhook in Astuto's format."""
+    call = f"each call is {webhook['method']} {webhook['url']}"
+    if webhook["body"]:
+        return f"{call}, with the body that the template makes: see earshot webhooks preview {webhook['id']}"
+    return f"{call} without a body; to add one: earshot webhooks edit {webhook['id']} --body-file FILE"
+
+
 def _summarize(webhook: dict[str, Any]) -> dict[str, Any]:
     """The row of a table."""
-    names: Sequence[str] = ("id", "dialect", "description", "url", "enabled", "failures_in_row")
+    names: Sequence[str] = ("id", "dialect", "description", "url", "enabled", "failures_in_a_row")
     return {**{name: webhook[name] for name in names}, "events": ", ".join(webhook["events"]) or "all"}

@@ -106,10 +106,16 @@ class Delivery(PortalScopedMixin, Base):
     claim: Mapped[str | None] = mapped_column(String(36))
     """The worker's claim while it delivers; only who has it may record the outcome."""
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    earlier_attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    """How many of the attempts were made before it was last repeated on demand. They leave the limit of attempts as it
+    is."""
     payload: Mapped[str | None] = mapped_column(Text)
     """JSON: what is sent, or what it is made of. Encrypted if `is_encrypted`; emptied after delivery then."""
     is_encrypted: Mapped[bool] = mapped_column(server_default=text("false"))
+    request: Mapped[str | None] = mapped_column(Text)
+    """Encrypted JSON: method, URL and headers of the last call, with its secrets masked."""
     response_status: Mapped[int | None]
+    """The last response. It stays when a later attempt gets none."""
     response_body: Mapped[str | None] = mapped_column(Text)
     error: Mapped[str | None] = mapped_column(Text)
     """Why the last attempt failed, or why it was cancelled."""

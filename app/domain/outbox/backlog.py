@@ -52,7 +52,7 @@ _has_failing_call: ColumnElement[bool] = exists(
         IS_PENDING,
         IS_CALL,
         Delivery.webhook_id == Webhook.id,
-        Delivery.attempts >= literal_column(str(MIN_ATTEMPTS)),
+        Delivery.attempts - Delivery.earlier_attempts >= literal_column(str(MIN_ATTEMPTS)),
         Delivery.error.is_not(None),
     )
 )

@@ -20,6 +20,7 @@ from sqlalchemy import (
     bindparam,
     case,
     exists,
+    func,
     literal_column,
     null,
     or_,
@@ -107,6 +108,7 @@ _COLUMNS: Final = (
     Delivery.payload,
     Delivery.is_encrypted,
     Delivery.attempts,
+    Delivery.earlier_attempts,
     Delivery.created_at,
 )
 
@@ -213,7 +215,10 @@ def _fetch(work: UnitOfWork, statement: Statement, **values: Any) -> list[Claime
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """What is stored of an attempt. A delivery that stays pending is due again at `due_at`."""
+    """What is stored of an attempt. A delivery that stays pending is due again at `due_at`.
+
+    An attempt without a response, request or duration leaves those of the attempt before it.
+    """
 
     state: State
     due_at: datetime | None = None
@@ -221,14 +226,19 @@ class AttemptResult:
     response_status: int | None = None
     response_body: str | None = None
     duration_ms: int | None = None
+    request: str | None = None
 
 
 _is_ours = (row_in_portal(Delivery), IS_PENDING, Delivery.claim == bindparam("claim", type_=String))
+_response_status = bindparam("response_status", type_=Integer)
 _result = {
     "error": bindparam("error", type_=Text),
-    "response_status": bindparam("response_status", type_=Integer),
-    "response_body": bindparam("response_body", type_=Text),
-    "duration_ms": bindparam("duration_ms", type_=Integer),
+    "request": func.coalesce(bindparam("request", type_=Text), Delivery.request),
+    "response_status": func.coalesce(_response_status, Delivery.response_status),
+    "response_body": case(
+        (_response_status.is_not(None), bindparam("response_body", type_=Text)), else_=Delivery.response_body
+    ),
+    "duration_ms": func.coalesce(bindparam("duration_ms", type_=Integer), Delivery.duration_ms),
     "claim": null(),
 }
 _POSTPONE: Final = Statement(
@@ -256,6 +266,7 @@ _ended = select(
     json_column(_entry, 3, TEXT).label("response_body"),
     json_column(_entry, 4, BIGINT).label("duration_ms"),
     json_column(_entry, 5, TEXT).label("error"),
+    json_column(_entry, 6, TEXT).label("request"),
 ).subquery("ended")
 _DELIVERED: Final = Statement(
     update(Delivery)
@@ -270,6 +281,7 @@ _DELIVERED: Final = Statement(
         finished_at=NOW,
         payload=case((Delivery.is_encrypted, null()), else_=Delivery.payload),
         error=_ended.c.error,
+        request=_ended.c.request,
         response_status=_ended.c.response_status,
         response_body=_ended.c.response_body,
         duration_ms=_ended.c.duration_ms,
@@ -289,6 +301,7 @@ def record_delivered(work: UnitOfWork, results: Sequence[tuple[ClaimedDelivery, 
             _to_storable(result.response_body, MAX_RESPONSE_CHARACTERS),
             result.duration_ms,
             _to_storable(result.error, MAX_ERROR_CHARACTERS),
+            result.request,
         )
         for delivery, result in results
     ]
@@ -304,6 +317,7 @@ def record_result(work: UnitOfWork, delivery: ClaimedDelivery, result: AttemptRe
         "id": delivery.id,
         "claim": delivery.claim,
         "error": _to_storable(result.error, MAX_ERROR_CHARACTERS),
+        "request": result.request,
         "response_status": result.response_status,
         "response_body": _to_storable(result.response_body, MAX_RESPONSE_CHARACTERS),
         "duration_ms": result.duration_ms,

@@ -9,11 +9,12 @@ from sqlalchemy import Integer, bindparam, func, literal_column, null, or_, sele
 from app.domain.errors import Conflict, NotFound
 from app.domain.models import Delivery, User, Webhook
 from app.domain.models.base import BigId
-from app.domain.outbox.claims import IS_CLAIMED, IS_PENDING
+from app.domain.outbox.claims import IS_CALL, IS_CLAIMED, IS_EMAIL, IS_PENDING
 from app.domain.outbox.deliveries import ClaimedDelivery
 from app.domain.permissions import Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
+from app.domain.webhooks.calls import IS_REACHABLE
 
 _SUMMARY: Final = (
     Delivery.id,
@@ -94,16 +95,23 @@ def get(work: UnitOfWork, delivery_id: int) -> Row:
     return row
 
 
-_has_content = or_(~Delivery.is_encrypted, Delivery.payload.is_not(None))
+HAS_CONTENT: Final = or_(~Delivery.is_encrypted, Delivery.payload.is_not(None))
+# The response stays until there is another one.
 _again: Final = {
     "state": "pending",
     "due_at": NOW,
     "claim": null(),
-    "attempts": 0,
+    "earlier_attempts": Delivery.attempts,
     "finished_at": null(),
 }
 _LOCK: Final = Statement(
-    select((IS_PENDING & IS_CLAIMED).label("is_running"), _has_content.label("has_content"))
+    select(
+        (IS_PENDING & IS_CLAIMED).label("is_running"),
+        HAS_CONTENT.label("has_content"),
+        IS_CALL.label("is_call"),
+        Delivery.webhook_id,
+        IS_REACHABLE.label("is_reachable"),
+    )
     .where(row_in_portal(Delivery))
     .with_for_update()
 )
@@ -112,7 +120,12 @@ _RETRY: Final = Statement(
 )
 _RETRY_FAILED: Final = Statement(
     update(Delivery)
-    .where(Delivery.portal_id == PORTAL_ID, Delivery.state == literal_column("'failed'"), _has_content)
+    .where(
+        Delivery.portal_id == PORTAL_ID,
+        Delivery.state == literal_column("'failed'"),
+        HAS_CONTENT,
+        or_(IS_EMAIL, IS_REACHABLE),
+    )
     .values(**_again)
 )
 
@@ -120,8 +133,9 @@ _RETRY_FAILED: Final = Statement(
 def retry(work: UnitOfWork, delivery_ids: Sequence[int]) -> None:
     """Make deliveries due now, whatever their state, with the same uuid, and with all attempts to come.
 
-    Raises NotFound, Conflict("delivery.emptied", id=…) if the content was deleted, and
-    Conflict("delivery.running", id=…) during an attempt. Nothing is changed then.
+    Raises NotFound, Conflict("delivery.emptied", id=…) if the content was deleted, Conflict("delivery.running", id=…)
+    during an attempt, and Conflict("delivery.webhook_deleted", id=…) or Conflict("delivery.webhook_disabled", id=…,
+    webhook=…) for a call that would not be made. Nothing is changed then.
     """
     work.authorize(Permission.OPERATE)
     # In one order, so that two calls do not wait for each other.
@@ -133,10 +147,14 @@ def retry(work: UnitOfWork, delivery_ids: Sequence[int]) -> None:
             raise Conflict("delivery.emptied", {"id": delivery_id})
         if row["is_running"]:
             raise Conflict("delivery.running", {"id": delivery_id})
+        if row["is_call"] and row["webhook_id"] is None:
+            raise Conflict("delivery.webhook_deleted", {"id": delivery_id})
+        if row["is_call"] and not row["is_reachable"]:
+            raise Conflict("delivery.webhook_disabled", {"id": delivery_id, "webhook": row["webhook_id"]})
     work.execute(_RETRY, ids=list(delivery_ids))
 
 
 def retry_failed(work: UnitOfWork) -> int:
-    """As `retry`, for all failed deliveries of the portal whose content is still there; return how many."""
+    """As `retry`, for all failed deliveries of the portal that `retry` accepts; return how many."""
     work.authorize(Permission.OPERATE)
     return work.execute(_RETRY_FAILED)

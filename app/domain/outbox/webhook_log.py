@@ -3,27 +3,28 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, bindparam, literal_column, or_, select
+from sqlalchemy import ColumnElement, Integer, bindparam, literal_column, select
 
 from app.domain.errors import NotFound
 from app.domain.models import Delivery
 from app.domain.models.base import BigId, UtcTimestamp
+from app.domain.outbox.delivery_list import HAS_CONTENT
 from app.domain.permissions import Permission
 from app.domain.sql.statement import PORTAL_ID, Statement, in_list, in_portal_unindexed
 from app.domain.unit_of_work import Row, UnitOfWork
+from app.domain.webhooks.calls import IS_REACHABLE
 
 _SUMMARY: Final = (
     *(Delivery.id, Delivery.created_at, Delivery.webhook_id, Delivery.kind, Delivery.post_id, Delivery.state),
     *(Delivery.attempts, Delivery.response_status, Delivery.duration_ms, Delivery.error),
 )
 _DETAILS: Final = (
-    *(Delivery.uuid, Delivery.payload, Delivery.is_encrypted, Delivery.response_body),
+    *(Delivery.uuid, Delivery.payload, Delivery.is_encrypted, Delivery.request, Delivery.response_body),
     *(Delivery.due_at, Delivery.attempted_at, Delivery.finished_at),
 )
 _IS_CALL = (Delivery.portal_id == PORTAL_ID, Delivery.channel == literal_column("'webhook'"))
-_HAS_CONTENT = or_(~Delivery.is_encrypted, Delivery.payload.is_not(None))
 _FILTERS: Final[dict[str, ColumnElement[bool]]] = {
     "webhook_id": Delivery.webhook_id == bindparam("webhook_id", type_=BigId),
     "since": Delivery.created_at >= bindparam("since", type_=UtcTimestamp),
@@ -59,7 +60,8 @@ def list_calls(
     """The newest calls, the newest first: of one endpoint, from a time on, in one state; or all.
 
     Their columns are id, created_at, webhook_id, kind, post_id, state, attempts, response_status, duration_ms and
-    error; with `details` also uuid, payload, is_encrypted, response_body, due_at, attempted_at and finished_at.
+    error; with `details` also uuid, payload, is_encrypted, request, response_body, due_at, attempted_at and
+    finished_at.
     Raises Forbidden.
     """
     work.authorize(Permission.OPERATE)
@@ -71,19 +73,30 @@ def list_calls(
 def _select_finished(filters: tuple[str, ...]) -> Statement:
     is_finished = Delivery.state != literal_column("'pending'")
     return Statement(
-        select(Delivery.id)
-        .where(*_IS_CALL, is_finished, _HAS_CONTENT, *(_FILTERS[name] for name in filters))
+        select(Delivery.id, IS_REACHABLE.label("is_reachable"))
+        .where(*_IS_CALL, is_finished, HAS_CONTENT, *(_FILTERS[name] for name in filters))
         .order_by(Delivery.id)
     )
 
 
+class FinishedCalls(NamedTuple):
+    """The ids of calls that are not pending, the oldest first."""
+
+    repeatable: list[int]
+    unreachable: list[int]
+    """Their webhooks are disabled or deleted, so they can't be repeated."""
+
+
 def find_finished(
     work: UnitOfWork, *, since: datetime, webhook_id: int | None = None, state: str | None = None
-) -> list[int]:
-    """The ids of the calls since a time that are not pending, the oldest first. Raises Forbidden."""
+) -> FinishedCalls:
+    """The calls since a time that are not pending. Raises Forbidden."""
     work.authorize(Permission.OPERATE)
     values = _given(webhook_id=webhook_id, since=since, state=state)
-    return [row[0] for row in work.fetch_all(_select_finished(tuple(values)), **values)]
+    found = FinishedCalls([], [])
+    for delivery_id, is_reachable in work.fetch_all(_select_finished(tuple(values)), **values):
+        (found.repeatable if is_reachable else found.unreachable).append(delivery_id)
+    return found
 
 
 def require_calls(work: UnitOfWork, delivery_ids: Sequence[int]) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import String, bindparam, case, false, func, literal_column, null, select, update
+from sqlalchemy import String, bindparam, case, exists, false, func, literal_column, null, select, update
 
 from app.domain.models import Delivery, Portal, Webhook
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, row_in_portal
@@ -11,6 +11,10 @@ from app.domain.unit_of_work import UnitOfWork
 
 MAX_FAILURES_IN_ROW: Final = 5
 """With this many failed deliveries in a row an endpoint is switched off: section 10.1 of ProductLift's contract."""
+
+DELETED: Final = "the endpoint was deleted"
+SWITCHED_OFF: Final = "the endpoint is switched off"
+"""Why a call is cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,16 @@ _COUNT_FAILURE: Final = Statement(
 _SWITCH_OFF: Final = Statement(
     update(Webhook).where(row_in_portal(Webhook), Webhook.is_enabled).values(is_enabled=false(), disabled_at=NOW)
 )
-# A delivery with a claim is on its way; who tries it next finds the endpoint switched off.
+IS_REACHABLE: Final = exists(
+    select(literal_column("1")).select_from(Webhook).where(Webhook.id == Delivery.webhook_id, Webhook.is_enabled)
+)
+"""Whether the endpoint of a call exists and is enabled."""
+_cancelled: Final = {
+    "state": "cancelled",
+    "finished_at": NOW,
+    "payload": case((Delivery.is_encrypted, null()), else_=Delivery.payload),
+}
+# A call with a claim is being attempted: `cancel_unreachable` ends it afterwards, if it is to be retried.
 _CANCEL_PENDING: Final = Statement(
     update(Delivery)
     .where(
@@ -65,11 +78,21 @@ _CANCEL_PENDING: Final = Statement(
         Delivery.state == literal_column("'pending'"),
         Delivery.claim.is_(None),
     )
+    .values(error=bindparam("reason", type_=String), **_cancelled)
+)
+_CANCEL_UNREACHABLE: Final = Statement(
+    update(Delivery)
+    .where(
+        row_in_portal(Delivery),
+        Delivery.state == literal_column("'pending'"),
+        Delivery.claim.is_(None),
+        ~IS_REACHABLE,
+    )
     .values(
-        state="cancelled",
-        finished_at=NOW,
-        error=bindparam("reason", type_=String),
-        payload=case((Delivery.is_encrypted, null()), else_=Delivery.payload),
+        error=case(
+            (Delivery.webhook_id.is_(None), literal_column(f"'{DELETED}'")), else_=literal_column(f"'{SWITCHED_OFF}'")
+        ),
+        **_cancelled,
     )
 )
 
@@ -105,6 +128,11 @@ def switch_off(work: UnitOfWork, webhook_id: int, *, reason: str) -> bool:
         return False
     cancel_waiting(work, webhook_id, reason=reason)
     return True
+
+
+def cancel_unreachable(work: UnitOfWork, delivery_id: int) -> None:
+    """Cancel a call that waits for another attempt, if its endpoint was deleted or switched off meanwhile."""
+    work.execute(_CANCEL_UNREACHABLE, id=delivery_id)
 
 
 def cancel_waiting(work: UnitOfWork, webhook_id: int, *, reason: str) -> None:

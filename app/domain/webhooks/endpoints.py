@@ -24,12 +24,13 @@ from app.domain.sql.timestamps import to_datetime
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET, Unset
 from app.domain.webhooks import calls, validation
+from app.domain.webhooks.signing_secrets import WHSEC
 
 MAX_ENDPOINTS: Final = 10
 """Of a portal. Section 10.1."""
 SECRET_BYTES: Final = 32
 DISABLED: Final = "the endpoint was disabled"
-"""Why a call is cancelled."""
+"""Why a call that waits is cancelled."""
 
 Encrypt: TypeAlias = Callable[[str], str]
 
@@ -124,8 +125,10 @@ def edit(work: UnitOfWork, webhook_id: int, settings: EndpointSettings, *, encry
 
 
 def delete(work: UnitOfWork, webhook_id: int) -> None:
-    """Delete an endpoint. Its calls stay in the log; those that wait are not made. Raises Forbidden, NotFound."""
+    """Delete an endpoint, and cancel the calls that wait. All calls stay in the log. Raises Forbidden, NotFound."""
     _begin_change(work)
+    # First, because the deletion removes the endpoint from its calls.
+    calls.cancel_waiting(work, webhook_id, reason=calls.DELETED)
     TABLE.delete(work, webhook_id)
 
 
@@ -178,7 +181,7 @@ def get_secret(work: UnitOfWork) -> str | None:
 
 def make_secret() -> str:
     """A new random secret, in the form of Standard Webhooks."""
-    return validation.WHSEC + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+    return WHSEC + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def ensure_secret(work: UnitOfWork, *, encrypt: Encrypt) -> str | None:

@@ -31,6 +31,15 @@ _NEW_POST: Final = {"approved": "new_post", "pending": "new_post_pending_approva
 _URL_CHARACTERS: Final = "!#$%&'()*+,/:;=?@[]~"
 
 
+class _NotJson(TemplateError):
+    """The rendered body is no JSON that can be sent."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(reason)
+        # It may be the half of a surrogate pair that is to blame, which can't be stored.
+        self.text = text.encode(errors="replace").decode()
+
+
 class AstutoExpander:
     """The calls of an event: one for each endpoint of Astuto's format that wants it, rendered by its templates."""
 
@@ -109,11 +118,14 @@ def find_trigger(event: StoredEvent) -> str | None:
 def render_call(endpoint: Row, variables: Variables, cipher: SecretCipher) -> CallPayload:
     """What is sent to the endpoint; `url` is not encrypted, and None if its template has no tags.
 
-    Raises TemplateError and UnreadableSecret.
+    If the body is not JSON, it is the rendered text, with an error. Raises TemplateError and UnreadableSecret.
     """
     url, body = cipher.decrypt(endpoint["url"]), endpoint["body"]
     rendered_url = None if is_static(url) else _render_url(url, variables)
-    rendered_body = None if body is None else _render_body(cipher.decrypt(body), variables)
+    try:
+        rendered_body = None if body is None else _render_body(cipher.decrypt(body), variables)
+    except _NotJson as error:
+        return CallPayload(error.text, None, rendered_url, error=str(error))
     return CallPayload(rendered_body, None if rendered_body is None else CONTENT_TYPE, rendered_url)
 
 
@@ -134,7 +146,7 @@ def _render_url(template: str, variables: Variables) -> str:
 
 
 def _render_body(template: str, variables: Variables) -> str | None:
-    """The body as compact JSON; None if nothing but white space is rendered."""
+    """The body as compact JSON; None if nothing but white space is rendered. Raises TemplateError, also _NotJson."""
     try:
         text = render(template, variables)
     except TemplateError as error:
@@ -147,13 +159,13 @@ def _render_body(template: str, variables: Variables) -> str | None:
         body.encode()
     except json.JSONDecodeError as error:
         position = f"line {error.lineno}, column {error.colno} of the rendered text"
-        raise TemplateError(f"the rendered body is not JSON: {error.msg} at {position}") from None
+        raise _NotJson(f"the rendered body is not JSON: {error.msg} at {position}", text) from None
     except UnicodeEncodeError:
-        raise TemplateError("the rendered body has half of a surrogate pair") from None
+        raise _NotJson("the rendered body has half of a surrogate pair", text) from None
     except ValueError:
-        raise TemplateError("the rendered body has a number that JSON can't have") from None
+        raise _NotJson("the rendered body has a number that JSON can't have", text) from None
     except RecursionError:
-        raise TemplateError("the rendered body is nested too deeply") from None
+        raise _NotJson("the rendered body is nested too deeply", text) from None
     return body
 
 

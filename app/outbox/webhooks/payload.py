@@ -14,7 +14,7 @@ class CallPayload:
     """The rendered parts of a call. Everything else, such as the secret, is read from the endpoint at each attempt."""
 
     body: str | None
-    """Sent and signed byte for byte, as UTF-8; None sends no body."""
+    """Sent and signed byte for byte, as UTF-8; None sends no body. With an error, the text that can't be sent."""
     content_type: str | None = None
     """That of the body, unless a header of the endpoint says otherwise."""
     url: str | None = None

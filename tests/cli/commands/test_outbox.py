@@ -60,9 +60,11 @@ def test_deliveries_are_listed_the_newest_first_by_state_and_channel(three: Cli)
     assert "must be one of email" in three.usage_error("outbox", "list", "--channel", "fax")
 
     failed = three.json("outbox", "list", "--state", "failed")["deliveries"][0]
-    times = {name: failed.pop(name) for name in ("created_at", "due_at")}
-    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", value) for value in times.values())
+    (pending,) = three.json("outbox", "list", "--state", "pending")["deliveries"]
+    for time in (failed.pop("created_at"), pending["due_at"]):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", time)
     assert failed == {
+        "due_at": None,
         "id": 1,
         "channel": "email",
         "kind": "comment",
@@ -109,7 +111,10 @@ def test_content_that_was_encrypted_with_another_secret_is_an_error(three: Cli, 
 
 
 def state(rows: Rows, delivery: int) -> tuple[Any, ...]:
-    (row,) = rows("SELECT state, attempts, finished_at, claim FROM deliveries WHERE id = :id", id=delivery)
+    (row,) = rows(
+        "SELECT state, attempts - earlier_attempts AS attempts, finished_at, claim FROM deliveries WHERE id = :id",
+        id=delivery,
+    )
     return tuple(row.values())
 
 
@@ -120,6 +125,28 @@ def test_deliveries_are_repeated_with_the_same_ids(three: Cli, rows: Rows) -> No
 
     assert rows("SELECT id, uuid FROM deliveries ORDER BY id") == before
     assert [state(rows, each) for each in (1, 2, 3)] == [("pending", 0, None, None)] * 3
+    shown = three.json("outbox", "show", "3")
+    assert (shown["attempts"], shown["response_status"], shown["response_body"]) == (1, 200, "thanks")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            "UPDATE webhooks SET is_enabled = false",
+            "webhook 1 is disabled: enable it first (earshot webhooks enable 1)",
+        ),
+        ("DELETE FROM webhooks", "its webhook was deleted"),
+    ],
+)
+def test_calls_that_would_not_be_made_are_not_repeated(change: str, reason: str, three: Cli, rows: Rows) -> None:
+    rows(f"{change} RETURNING id")
+    rows("UPDATE deliveries SET state = 'failed' WHERE id = 3 RETURNING id")
+
+    assert three.error("outbox", "retry", "1", "3") == f"delivery 3 can't be repeated, because {reason}"
+    assert [state(rows, each)[0] for each in (1, 3)] == ["failed", "failed"]
+    assert three.json("outbox", "retry", "--failed") == {"retried": 1}
+    assert [state(rows, each)[0] for each in (1, 3)] == ["pending", "failed"]
 
 
 def test_all_failed_deliveries_are_repeated_except_emptied_ones(three: Cli, rows: Rows) -> None:

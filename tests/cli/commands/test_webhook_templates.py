@@ -70,6 +70,7 @@ def test_a_preview_shows_the_request_without_secrets(cli: Cli) -> None:
         "url": "https://hooks.example.com/1?key=•••&slug=•••",
         "headers": {"Authorization": "•••", "Content-Type": "application/json"},
         "body": shown["body"],
+        "error": None,
     }
     assert json.loads(shown["body"]) == {"site": "Feedback", **BLANK, **INVENTED}
     assert text == (
@@ -129,19 +130,45 @@ def test_a_test_call_sends_the_rendered_sample(cli: Cli, receiver: Receiver) -> 
     assert (result["status"], result["body"]) == (200, "thanks")
 
 
-@pytest.mark.parametrize(
-    ("body", "error"),
-    [
-        ("{{ post.title }}", "the rendered body is not JSON: Expecting value at line 1, column 1 of the rendered text"),
-        ("\n{{ 1 | divided_by: 0 }}", "the body could not be rendered: line 2: divided_by: can't divide by 0"),
-    ],
-)
-def test_a_template_that_fails_says_why(body: str, error: str, cli: Cli, receiver: Receiver) -> None:
-    create(cli, body=body, url=receiver.url)
+def test_a_template_that_fails_says_why(cli: Cli, receiver: Receiver) -> None:
+    error = "the body could not be rendered: line 2: divided_by: can't divide by 0"
+    create(cli, body="\n{{ 1 | divided_by: 0 }}", url=receiver.url)
 
     assert cli.error("webhooks", "preview", "1") == error
     assert cli.error("webhooks", "test", "1") == error
     assert receiver.requests == []
+
+
+def test_a_body_that_is_not_json_is_shown_as_it_was_rendered(cli: Cli, receiver: Receiver) -> None:
+    error = "the rendered body is not JSON: Expecting value at line 1, column 10 of the rendered text"
+    create(cli, body='{"text": {{ post.title }}}', url=f"{receiver.url}?id={{{{ post.id }}}}")
+
+    text, with_json = (cli.run("webhooks", "preview", "1", *json_option) for json_option in ((), ("--json",)))
+
+    rendered = '{"text": A sample post}'
+    assert (text.code, text.err) == (with_json.code, f"earshot: {error}\n") == (1, f"earshot: {error}\n")
+    assert text.out == f"POST {receiver.url}?id=•••\n\n{rendered}\n"
+    shown = json.loads(with_json.out)
+    assert (shown["body"], shown["error"], with_json.err) == (rendered, error, "")
+    assert cli.error("webhooks", "test", "1") == f"{error}; `earshot webhooks preview 1 --event new_post` prints it"
+    assert receiver.requests == []
+
+
+@pytest.mark.parametrize("body", [None, "", BODY])
+def test_a_new_webhook_says_what_it_will_send(body: str | None, cli: Cli) -> None:
+    stdin = () if body is None else ("--body-stdin",)
+    url = "https://hooks.example.com/?key=s3cret"
+    arguments = ("webhooks", "create", "--dialect", "astuto", "--url", url, "--method", "PUT", *stdin)
+
+    lines = cli.run(*arguments, stdin=body or "").out.splitlines()
+
+    call = "each call is PUT https://hooks.example.com/?key=•••"
+    assert lines[:2] == [
+        "webhook 1 was created",
+        f"{call}, with the body that the template makes: see earshot webhooks preview 1"
+        if body
+        else f"{call} without a body; to add one: earshot webhooks edit 1 --body-file FILE",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,10 @@ def test_endpoints_that_fail_or_were_switched_off_are_reported(cli: Cli, rows: R
     assert find_well(cli, "endpoints") == "none fails"
     rows("UPDATE deliveries SET attempts = 2 RETURNING id")
     assert find_problem(cli, "endpoints")[0] == "webhook endpoints fail: 2 of portal 1"
+    # It was repeated, and has failed once since.
+    rows("UPDATE deliveries SET attempts = 3, earlier_attempts = 2 RETURNING id")
+    assert find_well(cli, "endpoints") == "none fails"
+    rows("UPDATE deliveries SET attempts = 4 RETURNING id")
 
     rows("UPDATE webhooks SET is_enabled = false RETURNING id")
     add_endpoint(rows, "Off", failures=5, disabled_at=LATE)

@@ -189,31 +189,36 @@ NOT_JSON = "the rendered body is not JSON:"
 
 
 @pytest.mark.parametrize(
-    ("template", "error"),
+    ("template", "rendered", "error"),
     [
-        ("{{ post.title }}", f"{NOT_JSON} Expecting value at line 1, column 1 of the rendered text"),
+        ("{{ post.title }}", 'Say "hi"', f"{NOT_JSON} Expecting value at line 1, column 1 of the rendered text"),
         (
             '{\n"a": "{{ post.title }}"\n}',
+            '{\n"a": "Say "hi""\n}',
             f"{NOT_JSON} Expecting ',' delimiter at line 2, column 12 of the rendered text",
         ),
-        ('{"a": {{ post_status.id }} }', f"{NOT_JSON} Expecting value at line 1, column 8 of the rendered text"),
-        ("[1] [2]", f"{NOT_JSON} Extra data at line 1, column 5 of the rendered text"),
-        ("[NaN]", "the rendered body has a number that JSON can't have"),
-        ("[1e999]", "the rendered body has a number that JSON can't have"),
-        ('"\\ud800"', "the rendered body has half of a surrogate pair"),
-        ("[" * 60_000, "the rendered body is nested too deeply"),
-        ("{{ 1 | divided_by: 0 }}", "the body could not be rendered: line 1: divided_by: can't divide by 0"),
+        (
+            '{"a": {{ post_status.id }} }',
+            '{"a":  }',
+            f"{NOT_JSON} Expecting value at line 1, column 8 of the rendered text",
+        ),
+        ("[1] [2]", "[1] [2]", f"{NOT_JSON} Extra data at line 1, column 5 of the rendered text"),
+        ("[NaN]", "[NaN]", "the rendered body has a number that JSON can't have"),
+        ("[1e999]", "[1e999]", "the rendered body has a number that JSON can't have"),
+        ('"\\ud800"', '"\\ud800"', "the rendered body has half of a surrogate pair"),
+        ("[" * 60_000, "[" * 60_000, "the rendered body is nested too deeply"),
+        ("{{ 1 | divided_by: 0 }}", None, "the body could not be rendered: line 1: divided_by: can't divide by 0"),
     ],
 )
-async def test_a_body_that_is_not_json_fails_with_the_reason(
-    template: str, error: str, make: Factory, expander: AstutoExpander
+async def test_a_body_that_is_not_json_fails_with_the_reason_and_keeps_the_rendered_text(
+    template: str, rendered: str | None, error: str, make: Factory, expander: AstutoExpander
 ) -> None:
     await add_templates(make, body=template)
     await make.post(title='Say "hi"')
 
     (payload,) = load_payloads(await expand(make, expander))
 
-    assert payload == {"body": None, "content_type": None, "url": None, "error": error}
+    assert payload == {"body": rendered, "content_type": None, "url": None, "error": error}
 
 
 async def test_a_template_that_fails_does_not_affect_other_endpoints(make: Factory, expander: AstutoExpander) -> None:

@@ -9,10 +9,14 @@ MIN_KEY_CHARACTERS: Final = 16
 """A part of a path with this many characters may be a key, as in the addresses of Slack and Discord."""
 
 _USER_INFO: Final = re.compile(r"(?<=://)[^/?#@]*@")
-_KEY_IN_PATH: Final = re.compile(rf"(?<=/)[A-Za-z0-9_~.+=:-]{{{MIN_KEY_CHARACTERS},}}(?=/|$)")
+# Not across spaces and braces, so that the tags of a template remain visible.
+_KEY_IN_PATH: Final = re.compile(rf"(?<=/)[^/\s{{}}]{{{MIN_KEY_CHARACTERS},}}(?=/|$)")
 _QUERY_VALUE: Final = re.compile(r"=[^&]*")
 _OPEN_HEADERS: Final = frozenset(
-    {"accept", "accept-language", "content-type", "user-agent", "x-github-api-version", "notion-version"}
+    {
+        *("accept", "accept-encoding", "accept-language", "content-type", "user-agent", "webhook-id"),
+        *("webhook-timestamp", "x-github-api-version", "notion-version"),
+    }
 )
 """Headers whose values are no secrets."""
 
