@@ -42,14 +42,14 @@ class Webhook(PortalScopedMixin, TimestampMixin, Base):
     description: Mapped[str | None] = mapped_column(String(255))
     """Its name for the team."""
     url: Mapped[str] = mapped_column(Text)
-    """Encrypted, because it may contain a key. In Astuto's format a Liquid template."""
+    """Encrypted, because it may contain a key. A Liquid template in the format that has templates."""
     events: Mapped[str] = mapped_column(Text)
     """JSON: the names of the dialect's events that it is called for; an empty list is all."""
     method: Mapped[str] = mapped_column(String(8), server_default="POST")
     headers: Mapped[str | None] = mapped_column(Text)
-    """Encrypted JSON: further headers, in Astuto's format."""
+    """Encrypted JSON: further headers, in the format that has templates."""
     body: Mapped[str | None] = mapped_column(Text)
-    """Encrypted: the Liquid template of the body, in Astuto's format."""
+    """Encrypted: the Liquid template of the body, in the format that has templates."""
     secret: Mapped[str | None] = mapped_column(Text)
     """Encrypted: its own secret. None is the secret of the portal."""
     signature_header: Mapped[str] = mapped_column(String(100), server_default="Signature")

@@ -99,7 +99,7 @@ def find_recipients(work: UnitOfWork, event: StoredEvent) -> list[Recipient]:
 
 
 def _of_comment(work: UnitOfWork, event: StoredEvent, post_id: int) -> _Candidates:
-    """Astuto's contract, section 2.4, and mentions."""
+    """docs/contracts/astuto.md, section 2.4, and mentions."""
     post, body = work.fetch_one(_POST, id=post_id), work.fetch_value(_COMMENT, id=event.subject_id)
     if post is None or not post["is_public"] or body is None:
         return

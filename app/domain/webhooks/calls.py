@@ -10,7 +10,7 @@ from app.domain.sql.statement import NOW, PORTAL_ID, Statement, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
 
 MAX_FAILURES_IN_ROW: Final = 5
-"""With this many failed deliveries in a row an endpoint is switched off: section 10.1 of ProductLift's contract."""
+"""With so many failed deliveries in a row an endpoint is switched off: docs/contracts/productlift.md, section 10.1."""
 
 DELETED: Final = "the endpoint was deleted"
 SWITCHED_OFF: Final = "the endpoint is switched off"
