@@ -35,7 +35,7 @@ from app.domain.models import Delivery, Webhook
 from app.domain.models.base import BigId, UtcTimestamp
 from app.domain.outbox.deliveries import MAX_RESPONSE_CHARACTERS, ClaimedDelivery
 from app.domain.sql.json_rows import BIGINT, TEXT, encode_rows, json_column, json_rows
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement, row_in_portal
+from app.domain.sql.statement import NOW, Statement, in_portal_unindexed, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
 
 MAX_OVERTAKING_WAIT: Final = timedelta(minutes=10)
@@ -271,7 +271,7 @@ _ended = select(
 _DELIVERED: Final = Statement(
     update(Delivery)
     .where(
-        Delivery.portal_id == PORTAL_ID,
+        in_portal_unindexed(Delivery),
         Delivery.id == _ended.c.id,
         IS_PENDING,
         Delivery.claim == _ended.c.claim,
