@@ -89,8 +89,8 @@ def load_email(work: UnitOfWork, delivery: ClaimedDelivery) -> Content | str:
     """The content of an email of any kind, or the reason why it must not be sent any more."""
     if delivery.kind in ACCOUNT_KINDS:
         return accounts.load_account_content(work, delivery)
-    # The first mail server of a portal would send what was queued for weeks.
-    if work.now - to_datetime(delivery.created_at) > MAX_NOTIFICATION_AGE:
+    # The first mail server of a portal would send what was queued for weeks. What was repeated on demand is wanted.
+    if delivery.earlier_attempts == 0 and work.now - to_datetime(delivery.created_at) > MAX_NOTIFICATION_AGE:
         return TOO_OLD
     return load_content(work, delivery)
 

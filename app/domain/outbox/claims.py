@@ -23,7 +23,6 @@ from sqlalchemy import (
     func,
     literal_column,
     null,
-    or_,
     select,
     true,
     union_all,
@@ -35,11 +34,11 @@ from app.domain.models import Delivery, Webhook
 from app.domain.models.base import BigId, UtcTimestamp
 from app.domain.outbox.deliveries import MAX_RESPONSE_CHARACTERS, ClaimedDelivery
 from app.domain.sql.json_rows import BIGINT, TEXT, encode_rows, json_column, json_rows
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement, row_in_portal
+from app.domain.sql.statement import NOW, Statement, in_portal_unindexed, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
 
 MAX_OVERTAKING_WAIT: Final = timedelta(minutes=10)
-"""How long after its creation a call waits for an earlier one of the same endpoint and post."""
+"""How long after the last attempt of a call later ones of the same endpoint and post wait for the next attempt."""
 MAX_FOLLOWERS: Final = 50
 """Calls about one post that are claimed together with an earlier one, to be made after it in their order."""
 MAX_ERROR_CHARACTERS: Final = 2000
@@ -87,13 +86,22 @@ def find_due_lanes(work: UnitOfWork) -> list[Lane]:
     return [Lane(channel, webhook_id) for channel, webhook_id in work.fetch_all(_LANES)]
 
 
-_earlier = aliased(Delivery)
-_IS_EARLIER: Final = and_(
-    _earlier.webhook_id == Delivery.webhook_id,
-    _earlier.post_id == Delivery.post_id,
-    _earlier.id < Delivery.id,
-    _earlier.state == literal_column("'pending'"),
+EARLIER: Final = aliased(Delivery)
+IS_EARLIER: Final = and_(
+    EARLIER.webhook_id == Delivery.webhook_id,
+    EARLIER.post_id == Delivery.post_id,
+    EARLIER.id < Delivery.id,
+    EARLIER.state == literal_column("'pending'"),
 )
+"""Whether the call EARLIER must be made before the call: of the same endpoint and post, and still pending."""
+# One that is being attempted, or that was not attempted yet, is never overtaken: it may succeed at any time.
+MAY_BE_OVERTAKEN: Final = and_(
+    EARLIER.claim.is_(None),
+    EARLIER.attempts > EARLIER.earlier_attempts,
+    EARLIER.due_at > NOW,
+    EARLIER.attempted_at <= bindparam("overtaking", type_=UtcTimestamp),
+)
+"""Whether EARLIER has waited for a retry for so long that the call does not wait for it."""
 _COLUMNS: Final = (
     Delivery.id,
     Delivery.portal_id,
@@ -122,9 +130,8 @@ def _claim(channel: str, has_webhook: bool) -> Statement:
     if channel == EMAIL.channel:
         conditions = [IS_EMAIL]
     elif has_webhook:
-        may_overtake = Delivery.created_at <= bindparam("overtaking", type_=UtcTimestamp)
-        is_first = ~exists(select(literal_column("1")).where(_IS_EARLIER))
-        conditions = [IS_CALL, Delivery.webhook_id == bindparam("webhook", type_=BigId), or_(may_overtake, is_first)]
+        is_first = ~exists(select(literal_column("1")).where(IS_EARLIER, ~MAY_BE_OVERTAKEN))
+        conditions = [IS_CALL, Delivery.webhook_id == bindparam("webhook", type_=BigId), is_first]
     else:
         conditions = [IS_CALL, Delivery.webhook_id.is_(None)]
     return _claim_first(select(Delivery.id).where(*conditions).order_by(Delivery.due_at, Delivery.id))
@@ -164,9 +171,10 @@ _FOLLOW: Final = _claim_first(
         Delivery.post_id == bindparam("post", type_=BigId),
         ~exists(
             select(literal_column("1")).where(
-                _IS_EARLIER,
-                _earlier.due_at > NOW,
-                _earlier.claim.is_distinct_from(bindparam("claim", type_=String)),
+                IS_EARLIER,
+                EARLIER.due_at > NOW,
+                EARLIER.claim.is_distinct_from(bindparam("claim", type_=String)),
+                ~MAY_BE_OVERTAKEN,
             )
         ),
     )
@@ -180,7 +188,7 @@ def claim(work: UnitOfWork, lane: Lane, *, claim: str, lease: timedelta, limit: 
 
     A run is one delivery, or calls about one post, which must be made one after the other in this order. Another
     worker skips them until the lease ends. A call waits while an earlier one of the same endpoint and post is pending
-    that is not in its run, at most MAX_OVERTAKING_WAIT after its own creation.
+    that is not in its run; for one that is to be retried, until MAX_OVERTAKING_WAIT after its last attempt.
     """
     values: dict[str, Any] = {"claim": claim, "lease_end": work.now + lease}
     if lane.webhook_id is None:
@@ -188,9 +196,8 @@ def claim(work: UnitOfWork, lane: Lane, *, claim: str, lease: timedelta, limit: 
         if len(claimed) < limit:
             claimed += _fetch(work, _claim(lane.channel, False), **values, limit=limit - len(claimed))
         return [[each] for each in claimed]
-    values["webhook"] = lane.webhook_id
-    overtaking = work.now - MAX_OVERTAKING_WAIT
-    claimed = _fetch(work, _claim(lane.channel, True), **values, limit=limit, overtaking=overtaking)
+    values |= {"webhook": lane.webhook_id, "overtaking": work.now - MAX_OVERTAKING_WAIT}
+    claimed = _fetch(work, _claim(lane.channel, True), **values, limit=limit)
     by_post: dict[int, list[ClaimedDelivery]] = defaultdict(list)
     for each in claimed:
         if each.post_id is not None:
@@ -271,7 +278,7 @@ _ended = select(
 _DELIVERED: Final = Statement(
     update(Delivery)
     .where(
-        Delivery.portal_id == PORTAL_ID,
+        in_portal_unindexed(Delivery),
         Delivery.id == _ended.c.id,
         IS_PENDING,
         Delivery.claim == _ended.c.claim,

@@ -59,6 +59,16 @@ _UNNAMED_POST_LABEL: Final = N_("Updates and changes of the status of a post")
 
 
 @dataclass(frozen=True, slots=True)
+class _Page:
+    """What a page shows. It is rendered after the transaction, so that no other writer waits for the template."""
+
+    template: str
+    status: int
+    locale: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class _Visit:
     """A request with a valid token."""
 
@@ -90,7 +100,7 @@ def router(
     async def save_notifications(request: Request) -> Response:
         form = await read_form(request)
 
-        def save(work: UnitOfWork, visit: _Visit) -> Response:
+        def save(work: UnitOfWork, visit: _Visit) -> _Page:
             try:
                 _save_choices(work, visit, form)
             except ValidationFailed:
@@ -133,7 +143,7 @@ class _NotificationPages:
         self._tokens = tokens
 
     async def respond(
-        self, request: Request, params: Mapping[str, str], operation: Callable[[UnitOfWork, _Visit], Response]
+        self, request: Request, params: Mapping[str, str], operation: Callable[[UnitOfWork, _Visit], _Page]
     ) -> Response:
         """Run the operation for the `token` of these parameters, as its user, in the portal of the host."""
         portal_id = await find_portal_id(self._database, request)
@@ -144,21 +154,22 @@ class _NotificationPages:
         # As a plain user, who may change no choices but their own.
         actor = Actor(user_id=subscription.user_id if subscription else None, role="user")
 
-        def run(work: UnitOfWork) -> Response:
-            self._language.remember(request, portals.get_current(work)["locale"])
+        def run(work: UnitOfWork) -> _Page:
             if subscription is not None:
                 # The user may be deleted, or one of another portal, and the kind one of another version.
                 with suppress(NotFound, ValidationFailed):
                     return operation(work, _Visit(token, subscription))
-            return self._render(work, "unknown_link.html", status=404)
+            return _make_page(work, "unknown_link.html", status=404)
 
         context = PortalContext(portal_id, actor)
         is_read = request.method in _METHODS
-        return await (self._database.read(run, context) if is_read else self._database.write(run, context))
+        page = await (self._database.read(run, context) if is_read else self._database.write(run, context))
+        self._language.remember(request, page.locale)
+        return self._pages.private_form(page.template, status=page.status, locale=page.locale, **page.values)
 
-    def show_choices(self, work: UnitOfWork, visit: _Visit, *, is_saved: bool = False) -> Response:
+    def show_choices(self, work: UnitOfWork, visit: _Visit, *, is_saved: bool = False) -> _Page:
         """The form with the choices. Raises NotFound."""
-        return self._render(
+        return _make_page(
             work,
             "notifications.html",
             token=visit.token,
@@ -170,19 +181,19 @@ class _NotificationPages:
             is_saved=is_saved,
         )
 
-    def show_question(self, work: UnitOfWork, visit: _Visit) -> Response:
+    def show_question(self, work: UnitOfWork, visit: _Visit) -> _Page:
         """The page with a button, or one that says that the emails are ended. Raises NotFound, ValidationFailed."""
         kind, post_id = visit.subscription.kind, visit.subscription.post_id
         resumption = unsubscribing.find_resumption(work, visit.user_id, kind=kind, post_id=post_id)
         return self._show_unsubscribing(work, visit, resumption)
 
-    def unsubscribe(self, work: UnitOfWork, visit: _Visit) -> Response:
+    def unsubscribe(self, work: UnitOfWork, visit: _Visit) -> _Page:
         """End the emails, and say so. Raises NotFound, ValidationFailed."""
         kind, post_id = visit.subscription.kind, visit.subscription.post_id
         resumption = unsubscribing.unsubscribe(work, visit.user_id, kind=kind, post_id=post_id)
         return self._show_unsubscribing(work, visit, resumption)
 
-    def resume(self, work: UnitOfWork, visit: _Visit, form: Mapping[str, str]) -> Response:
+    def resume(self, work: UnitOfWork, visit: _Visit, form: Mapping[str, str]) -> _Page:
         """Start the emails again, and say so. Raises NotFound."""
         kind, post_id = visit.subscription.kind, visit.subscription.post_id
         cadences = {name: form[name] for name in NOTIFICATION_KINDS if name in form}
@@ -197,11 +208,11 @@ class _NotificationPages:
 
     def _show_unsubscribing(
         self, work: UnitOfWork, visit: _Visit, resumption: Resumption | None, *, is_resumed: bool = False
-    ) -> Response:
+    ) -> _Page:
         post = unsubscribing.find_linked_post(work, visit.user_id, visit.subscription.post_id)
         catalogue = load_translation(portals.get_current(work)["locale"]).catalogue
         label, title = _describe(visit.subscription.kind, post)
-        return self._render(
+        return _make_page(
             work,
             "unsubscribe.html",
             token=visit.token,
@@ -210,11 +221,10 @@ class _NotificationPages:
             is_resumed=is_resumed,
         )
 
-    def _render(self, work: UnitOfWork, template: str, *, status: int = 200, **values: Any) -> Response:
-        portal = portals.get_current(work)
-        return self._pages.private_form(
-            template, status=status, locale=portal["locale"], portal=portal["title"], **values
-        )
+
+def _make_page(work: UnitOfWork, template: str, *, status: int = 200, **values: Any) -> _Page:
+    portal = portals.get_current(work)
+    return _Page(template, status, portal["locale"], {"portal": portal["title"], **values})
 
 
 def _describe(kind: str, post: LinkedPost | None) -> tuple[str, str]:
