@@ -21,8 +21,6 @@ from app.outbox.failure_log import log_warning
 from app.outbox.webhooks.payload import CallPayload, InvalidPayload
 from app.outbox.webhooks.request import CallRequest, build_request
 
-FAILED_IN_A_ROW: Final = f"the endpoint was switched off after {calls.MAX_FAILURES_IN_ROW} failed deliveries in a row"
-GONE: Final = "the endpoint was switched off because its receiver responded 410 Gone"
 OFF_AFTER_FAILURES: Final = f"a webhook was switched off after {calls.MAX_FAILURES_IN_ROW} failed deliveries in a row"
 OFF_AFTER_GONE: Final = "a webhook was switched off because its receiver responded 410 Gone"
 """What the log says."""
@@ -55,7 +53,7 @@ class WebhookSender:
             payload = self._read_payload(delivery)
             outcome = await self.call(settings, payload, delivery_id=delivery.uuid)
             if outcome.response_status == _GONE_STATUS and await self._database.write(
-                lambda work: calls.switch_off(work, webhook_id, reason=GONE), context, in_thread=True
+                lambda work: calls.switch_off(work, webhook_id, reason=calls.GONE), context, in_thread=True
             ):
                 log_warning(OFF_AFTER_GONE, delivery)
         except InvalidPayload:
@@ -113,7 +111,7 @@ def after_success(work: UnitOfWork, webhook_id: int) -> None:
 def after_final_failure(work: UnitOfWork, webhook_id: int) -> bool:
     """Record at the endpoint that a delivery failed and is not retried. Whether this one, the fifth in a row, switched
     the endpoint off."""
-    return calls.record_failure(work, webhook_id, reason=FAILED_IN_A_ROW)
+    return calls.record_failure(work, webhook_id, reason=calls.FAILED_IN_A_ROW)
 
 
 def record_state(work: UnitOfWork, delivery: ClaimedDelivery, state: State, outcome: Outcome) -> str | None:
