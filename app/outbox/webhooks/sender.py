@@ -25,6 +25,9 @@ OFF_AFTER_FAILURES: Final = f"a webhook was switched off after {calls.MAX_FAILUR
 OFF_AFTER_GONE: Final = "a webhook was switched off because its receiver responded 410 Gone"
 """What the log says."""
 
+UNREADABLE: Final = "its content can't be read"
+UNRENDERED: Final = "the template could not be rendered"
+"""What the log says of a call that could not be sent."""
 _GONE_STATUS: Final = 410
 
 
@@ -57,7 +60,7 @@ class WebhookSender:
             ):
                 log_warning(OFF_AFTER_GONE, delivery)
         except InvalidPayload:
-            return Outcome(Result.FAILED, "its content can't be read", is_unsendable=True)
+            return Outcome(Result.FAILED, UNREADABLE, is_unsendable=True, log_error=UNREADABLE)
         except UnreadableSecret:
             # The operator can restore the secret of the server.
             return Outcome(Result.RETRY, "it is encrypted with another secret of the server")
@@ -68,13 +71,13 @@ class WebhookSender:
     async def call(self, settings: CallSettings, payload: CallPayload, *, delivery_id: str) -> Outcome:
         """Call the endpoint once, even if it is switched off, and store nothing. Raises UnreadableSecret."""
         if payload.error is not None:
-            return Outcome(Result.FAILED, payload.error, is_unsendable=True)
+            return Outcome(Result.FAILED, payload.error, is_unsendable=True, log_error=UNRENDERED)
         now = self._clock()
         try:
             request = build_request(settings, payload, cipher=self._cipher, delivery_id=delivery_id, now=now)
         except InvalidSecret:
             error = f"the secret of the endpoint begins with {WHSEC}, but is not Base64"
-            return Outcome(Result.FAILED, error, is_unsendable=True)
+            return Outcome(Result.FAILED, error, is_unsendable=True, log_error=error)
         outcome = await self._send_request(request)
         # Encrypted, because a part of the URL that is not masked may be a key all the same.
         return replace(outcome, request=self._cipher.encrypt(request.describe()))
@@ -85,7 +88,8 @@ class WebhookSender:
                 request.method, request.url, headers=request.headers, content=request.content
             )
         except InvalidOutboundRequest as error:
-            return Outcome(Result.FAILED, str(error), is_unsendable=True)
+            # Its texts are constant.
+            return Outcome(Result.FAILED, str(error), is_unsendable=True, log_error=str(error))
         except OutboundError as error:
             return Outcome(Result.RETRY, str(error))
         return _to_outcome(response, self._clock())

@@ -117,6 +117,7 @@ async def test_a_call_that_could_not_be_rendered_fails_at_once_with_the_reason(
         )
 
     assert outcome == Outcome(Result.FAILED, "line 1: no such filter", is_unsendable=True)
+    assert outcome.log_error == "the template could not be rendered"
     assert receiver.connections == 0
 
 
