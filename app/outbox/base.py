@@ -37,6 +37,8 @@ class Outcome:
     """How long the receiver asked to wait."""
     is_unsendable: bool = False
     """Nothing was sent because of the content itself, such as a template that can't be rendered."""
+    log_error: str | None = field(default=None, compare=False)
+    """The kind of the error for the log, where `error` may contain a value or an address."""
     request: str | None = field(default=None, compare=False)
     """What was sent apart from the body, as `Delivery.request` stores it."""
 

@@ -24,8 +24,10 @@ def log_failure(delivery: ClaimedDelivery, outcome: Outcome, state: State) -> No
         return
     fields: dict[str, Any] = {"attempt": delivery.attempts_since_repeat, "status": outcome.response_status}
     # A mail server quotes addresses in its replies, and the error of a template may quote a value.
-    if delivery.channel == "webhook" and not outcome.is_unsendable:
-        fields["error"] = outcome.error
+    is_private = delivery.channel == "email" or outcome.is_unsendable
+    error = outcome.log_error if is_private else outcome.error
+    if error is not None:
+        fields["error"] = error
     log_warning(event, delivery, **fields)
 
 

@@ -21,7 +21,7 @@ def add_calls(rows: Rows) -> None:
     for number, (webhook, state, age) in enumerate(
         [(1, "delivered", 1), (1, "failed", 1), (1, "pending", 1), (2, "failed", 48), (None, "failed", 1)], 1
     ):
-        moment = (now - timedelta(hours=age)).strftime("%Y-%m-%d %H:%M:%S")
+        moment = (now - timedelta(hours=age)).strftime("%Y-%m-%d %H:%M:%S.%f")
         finished = "NULL" if state == "pending" else f"'{moment}'"
         rows(
             "INSERT INTO deliveries (portal_id, uuid, channel, kind, webhook_id, state, due_at, created_at, attempts,"

@@ -37,6 +37,7 @@ async def test_a_delivery_that_is_repeated_keeps_its_response_and_has_all_attemp
         Outcome(Result.RETRY, "the receiver responded 500", 500, "why"),
     ]
     responses: list[tuple[Any, ...]] = []
+    durations: list[int] = []
 
     async def send(delivery: ClaimedDelivery) -> Outcome:
         return outcomes[delivery.attempts - 1]
@@ -44,6 +45,7 @@ async def test_a_delivery_that_is_repeated_keeps_its_response_and_has_all_attemp
     async with working(server, {"webhook": RecordingSender(send)}):
         await have_ended(outbox, state="delivered")
         await outbox.make.act(lambda work: delivery_list.retry(work, [delivery]))
+        await outbox.make.run("UPDATE deliveries SET duration_ms = 987654")
         for attempt in range(2, len(outcomes) + 1):
 
             async def is_stored(attempt: int = attempt) -> bool:
@@ -53,12 +55,16 @@ async def test_a_delivery_that_is_repeated_keeps_its_response_and_has_all_attemp
             await eventually(is_stored)
             row = await outbox.row(delivery)
             responses.append((row["state"], row["error"], row["response_status"], row["response_body"]))
+            durations.append(row["duration_ms"])
             clock.set(to_datetime(row["due_at"]))
 
     assert responses == [
         *[("pending", "refused", 204, "thanks")] * (MAX_ATTEMPTS - 1),
         ("failed", "the receiver responded 500", 500, "why"),
     ]
+    # That of the response that is shown.
+    assert durations[:-1] == [987654] * (MAX_ATTEMPTS - 1)
+    assert durations[-1] < 987654
 
 
 async def test_the_first_failure_of_a_delivery_and_the_last_one_are_logged(
@@ -73,7 +79,9 @@ async def test_the_first_failure_of_a_delivery_and_the_last_one_are_logged(
     async def send(delivery: ClaimedDelivery) -> Outcome:
         if delivery.id == call:
             return Outcome(Result.RETRY, "the receiver responded 500", 500, "why")
-        return Outcome(Result.FAILED, "unknown jane@example.com", 550, is_unsendable=delivery.id == unsendable)
+        error, is_unsendable = "unknown jane@example.com", delivery.id == unsendable
+        log_error = "a kind of failure" if is_unsendable else "it rejected the recipient"
+        return Outcome(Result.FAILED, error, 550, is_unsendable=is_unsendable, log_error=log_error)
 
     with capture_logs() as logged:
         async with working(server, dict.fromkeys(("webhook", "email"), RecordingSender(send))):
@@ -88,11 +96,19 @@ async def test_the_first_failure_of_a_delivery_and_the_last_one_are_logged(
             await have_ended(outbox, state="failed")
 
     of_call = {"channel": "webhook", "kind": "post.created", "webhook": webhook}
+    of_email = {"channel": "email", "kind": "comment"}
     error = {"status": 500, "error": "the receiver responded 500"}
     expected = [
         {"event": RETRIED, "delivery": call, **of_call, "attempt": 1, **error},
-        {"event": FAILED, "delivery": unsendable, **of_call, "attempt": 1, "status": 550},
-        {"event": FAILED, "delivery": email, "channel": "email", "kind": "comment", "attempt": 1, "status": 550},
+        {"event": FAILED, "delivery": unsendable, **of_call, "attempt": 1, "status": 550, "error": "a kind of failure"},
+        {
+            "event": FAILED,
+            "delivery": email,
+            **of_email,
+            "attempt": 1,
+            "status": 550,
+            "error": "it rejected the recipient",
+        },
         {"event": FAILED, "delivery": call, **of_call, "attempt": MAX_ATTEMPTS, **error},
     ]
     complete = [{**fields, "portal": outbox.make.portal, "log_level": "warning"} for fields in expected]

@@ -13,6 +13,7 @@ from app.cli.output import Note, Output, format_table
 from app.cli.params import id_param, whole_number
 from app.cli.portal_commands import read_command, write_command
 from app.domain.outbox import delivery_list, webhook_log
+from app.domain.outbox.webhook_log import FinishedCalls
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.webhooks import endpoints
@@ -48,7 +49,13 @@ SinceOption = Annotated[
         "--since", parser=since_param, metavar="TIME", help="From a time in UTC on, or from 90m, 6h or 2d ago on."
     ),
 ]
-FailedOption = Annotated[bool, typer.Option("--failed", help="Only those that failed and are not retried any more.")]
+FailedOption = Annotated[
+    bool,
+    typer.Option(
+        "--failed",
+        help="Only those that failed for good, or were cancelled because the webhook was switched off or disabled.",
+    ),
+]
 
 
 def add_commands(group: typer.Typer) -> None:
@@ -84,9 +91,7 @@ def log(
     """
     if webhook_id is not None:
         endpoints.get(work, webhook_id)
-    rows = webhook_log.list_calls(
-        work, webhook_id=webhook_id, since=since, state="failed" if failed else None, limit=limit, details=True
-    )
+    rows = webhook_log.list_calls(work, webhook_id=webhook_id, since=since, is_lost=failed, limit=limit, details=True)
     calls = [_serialize(row) for row in rows]
     table = format_table([{name: call[name] for name in _SUMMARY} for call in calls]) if calls else "no calls"
     return {"calls": calls}, table
@@ -104,22 +109,29 @@ def replay(
         typer.Option("--endpoint", parser=id_param, metavar="ID", help="With --since: only the calls of this webhook."),
     ] = None,
     failed: FailedOption = False,
+    waiting: Annotated[
+        bool,
+        typer.Option("--waiting", help="Those that wait for another attempt: make it now. Their attempts count on."),
+    ] = False,
 ) -> Output:
     """Repeat calls now.
 
     They have the same id and body, so that a receiver recognizes what it has already. Name them, or repeat all
     since a time that are not waiting already, also those that succeeded. A webhook that is disabled must be enabled
-    first.
+    first. A call that could not be rendered is not repeated.
 
     \b
     earshot webhooks replay 71 72
     earshot webhooks replay --since 2027-01-31T09:30 --endpoint 2 --failed
+    earshot webhooks replay --since 2d --endpoint 2 --waiting
     """
     if bool(calls) == (since is not None):
         raise typer.BadParameter("give calls or --since, one of the two")
+    if failed and waiting:
+        raise typer.BadParameter("give --failed or --waiting, not both")
     if since is None:
-        if endpoint is not None or failed:
-            raise typer.BadParameter("--endpoint and --failed are for --since")
+        if endpoint is not None or failed or waiting:
+            raise typer.BadParameter("--endpoint, --failed and --waiting are for --since")
         ids = list(dict.fromkeys(calls or ()))
         webhook_log.require_calls(work, ids)
         note = None
@@ -129,18 +141,22 @@ def replay(
                 f"webhook {endpoint} is disabled, so its calls can't be repeated: enable it first "
                 f"(earshot webhooks enable {endpoint})"
             )
-        ids, left_out = webhook_log.find_finished(
-            work, since=since, webhook_id=endpoint, state="failed" if failed else None
-        )
-        note = _explain_left_out(len(left_out))
+        if waiting:
+            count = webhook_log.advance_waiting(work, since=since, webhook_id=endpoint)
+            return {"replayed": count}, f"{_count(count)} attempted now, instead of later"
+        found = webhook_log.find_finished(work, since=since, webhook_id=endpoint, is_lost=failed)
+        ids, note = found.repeatable, _explain_left_out(found)
     delivery_list.retry(work, ids)
     return {"replayed": len(ids)}, f"{_count(len(ids))} repeated", note
 
 
-def _explain_left_out(count: int) -> Note | None:
-    if not count:
-        return None
-    return Note(f"{_count(count)} left out: calls of webhooks that are disabled or deleted", with_json=True)
+def _explain_left_out(found: FinishedCalls) -> Note | None:
+    reasons = [
+        (len(found.unreachable), "calls of webhooks that are disabled or deleted"),
+        (len(found.unrendered), "calls that could not be rendered"),
+    ]
+    texts = [f"{_count(count)} left out: {reason}" for count, reason in reasons if count]
+    return Note("; ".join(texts), with_json=True) if texts else None
 
 
 def _count(calls: int) -> str:

@@ -7,13 +7,15 @@ import orjson
 import typer
 
 from app.cli import webhook_inputs as inputs
-from app.cli.commands import webhook_call, webhook_log, webhook_preview
+from app.cli.commands import webhook_call, webhook_preview
+from app.cli.commands import webhook_log as log_commands
 from app.cli.database import run_write
 from app.cli.errors import CommandError
 from app.cli.output import Note, Output, format_fields, format_table, print_result
 from app.cli.params import JsonOption, PortalOption, id_argument
 from app.cli.portal_commands import read_command, write_command
 from app.cli.secret import require_secret
+from app.domain.outbox import webhook_log
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET
@@ -30,7 +32,7 @@ group = typer.Typer(
     name="webhooks", help="Webhooks: addresses that are called for events, and the calls.", no_args_is_help=True
 )
 WebhookArgument = Annotated[int, id_argument("webhooks")]
-webhook_log.add_commands(group)
+log_commands.add_commands(group)
 webhook_call.add_commands(group)
 webhook_preview.add_commands(group)
 
@@ -177,7 +179,7 @@ def edit(
 
 @write_command(group)
 def delete(work: UnitOfWork, webhook_id: WebhookArgument) -> Output:
-    """Delete a webhook. Calls that wait are not made; the log keeps those that were made."""
+    """Delete a webhook. Calls that wait are not made; its calls stay in the log, without its id."""
     endpoints.delete(work, webhook_id)
     return {"id": webhook_id, "deleted": True}, f"webhook {webhook_id} was deleted"
 
@@ -190,7 +192,15 @@ def enable(work: UnitOfWork, webhook_id: WebhookArgument) -> Output:
     now on. To repeat earlier calls: earshot webhooks replay.
     """
     endpoints.enable(work, webhook_id)
-    return {"id": webhook_id, "enabled": True}, f"webhook {webhook_id} is enabled"
+    lost = webhook_log.count_lost(work, webhook_id)
+    result = {"id": webhook_id, "enabled": True, "lost_calls": lost.total}
+    text = f"webhook {webhook_id} is enabled"
+    if lost.since is None:
+        return result, text
+    calls = "1 call" if lost.total == 1 else f"{lost.total} calls"
+    since = format_seconds(lost.since)
+    text += f"\n{calls} failed or cancelled; to repeat: earshot webhooks replay --since {since} --endpoint {webhook_id}"
+    return result, f"{text} --failed"
 
 
 @write_command(group)

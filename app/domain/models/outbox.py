@@ -120,7 +120,7 @@ class Delivery(PortalScopedMixin, Base):
     error: Mapped[str | None] = mapped_column(Text)
     """Why the last attempt failed, or why it was cancelled."""
     duration_ms: Mapped[int | None]
-    """Of the last attempt."""
+    """Of the attempt with the response, or of the last one if none had any."""
     created_at: Mapped[datetime] = mapped_column(UtcTimestamp)
     attempted_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
     finished_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)

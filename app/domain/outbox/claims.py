@@ -224,7 +224,8 @@ def _fetch(work: UnitOfWork, statement: Statement, **values: Any) -> list[Claime
 class AttemptResult:
     """What is stored of an attempt. A delivery that stays pending is due again at `due_at`.
 
-    An attempt without a response, request or duration leaves those of the attempt before it.
+    An attempt without a response leaves the one before it, with its duration. One without a request or a duration
+    leaves those before it.
     """
 
     state: State
@@ -245,7 +246,14 @@ _result = {
     "response_body": case(
         (_response_status.is_not(None), bindparam("response_body", type_=Text)), else_=Delivery.response_body
     ),
-    "duration_ms": func.coalesce(bindparam("duration_ms", type_=Integer), Delivery.duration_ms),
+    # The duration belongs to the response that is shown.
+    "duration_ms": case(
+        (
+            or_(_response_status.is_not(None), Delivery.response_status.is_(None)),
+            func.coalesce(bindparam("duration_ms", type_=Integer), Delivery.duration_ms),
+        ),
+        else_=Delivery.duration_ms,
+    ),
     "claim": null(),
 }
 _POSTPONE: Final = Statement(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import String, bindparam, case, exists, false, func, literal_column, null, select, update
+from sqlalchemy import String, and_, bindparam, case, exists, false, func, literal_column, null, or_, select, update
 
 from app.domain.models import Delivery, Portal, Webhook
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, row_in_portal
@@ -14,7 +14,11 @@ MAX_FAILURES_IN_ROW: Final = 5
 
 DELETED: Final = "the endpoint was deleted"
 SWITCHED_OFF: Final = "the endpoint is switched off"
+DISABLED: Final = "the endpoint was disabled"
+FAILED_IN_A_ROW: Final = f"the endpoint was switched off after {MAX_FAILURES_IN_ROW} failed deliveries in a row"
+GONE: Final = "the endpoint was switched off because its receiver responded 410 Gone"
 """Why a call is cancelled."""
+_OFF: Final = (SWITCHED_OFF, DISABLED, FAILED_IN_A_ROW, GONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,17 @@ IS_REACHABLE: Final = exists(
     select(literal_column("1")).select_from(Webhook).where(Webhook.id == Delivery.webhook_id, Webhook.is_enabled)
 )
 """Whether the endpoint of a call exists and is enabled."""
+IS_LOST: Final = or_(
+    Delivery.state == literal_column("'failed'"),
+    and_(
+        Delivery.state == literal_column("'cancelled'"),
+        Delivery.error.in_([literal_column(f"'{reason}'") for reason in _OFF]),
+    ),
+)
+"""Whether a call failed for good, or was cancelled because its endpoint was switched off or disabled."""
+# The text of a body is escaped in the payload, so it can't contain the key.
+IS_UNRENDERED: Final = Delivery.payload.like(literal_column("""'%,"error":"%'"""))
+"""Whether a call could not be rendered for its event. It is not rendered again, so each attempt fails."""
 _cancelled: Final = {
     "state": "cancelled",
     "finished_at": NOW,

@@ -29,8 +29,6 @@ from app.domain.webhooks.signing_secrets import WHSEC
 MAX_ENDPOINTS: Final = 10
 """Of a portal. Section 10.1."""
 SECRET_BYTES: Final = 32
-DISABLED: Final = "the endpoint was disabled"
-"""Why a call that waits is cancelled."""
 
 Encrypt: TypeAlias = Callable[[str], str]
 
@@ -125,7 +123,10 @@ def edit(work: UnitOfWork, webhook_id: int, settings: EndpointSettings, *, encry
 
 
 def delete(work: UnitOfWork, webhook_id: int) -> None:
-    """Delete an endpoint, and cancel the calls that wait. All calls stay in the log. Raises Forbidden, NotFound."""
+    """Delete an endpoint, and cancel the calls that wait. All calls stay in the log, without its id.
+
+    Raises Forbidden, NotFound.
+    """
     _begin_change(work)
     # First, because the deletion removes the endpoint from its calls.
     calls.cancel_waiting(work, webhook_id, reason=calls.DELETED)
@@ -144,7 +145,7 @@ def disable(work: UnitOfWork, webhook_id: int) -> None:
     _begin_change(work)
     TABLE.get(work, webhook_id)
     TABLE.update(work, webhook_id, is_enabled=False)
-    calls.cancel_waiting(work, webhook_id, reason=DISABLED)
+    calls.cancel_waiting(work, webhook_id, reason=calls.DISABLED)
 
 
 def list_all(work: UnitOfWork) -> Sequence[Row]:

@@ -21,12 +21,13 @@ from app.outbox.failure_log import log_warning
 from app.outbox.webhooks.payload import CallPayload, InvalidPayload
 from app.outbox.webhooks.request import CallRequest, build_request
 
-FAILED_IN_A_ROW: Final = f"the endpoint was switched off after {calls.MAX_FAILURES_IN_ROW} failed deliveries in a row"
-GONE: Final = "the endpoint was switched off because its receiver responded 410 Gone"
 OFF_AFTER_FAILURES: Final = f"a webhook was switched off after {calls.MAX_FAILURES_IN_ROW} failed deliveries in a row"
 OFF_AFTER_GONE: Final = "a webhook was switched off because its receiver responded 410 Gone"
 """What the log says."""
 
+UNREADABLE: Final = "its content can't be read"
+UNRENDERED: Final = "the template could not be rendered"
+"""What the log says of a call that could not be sent."""
 _GONE_STATUS: Final = 410
 
 
@@ -55,11 +56,11 @@ class WebhookSender:
             payload = self._read_payload(delivery)
             outcome = await self.call(settings, payload, delivery_id=delivery.uuid)
             if outcome.response_status == _GONE_STATUS and await self._database.write(
-                lambda work: calls.switch_off(work, webhook_id, reason=GONE), context, in_thread=True
+                lambda work: calls.switch_off(work, webhook_id, reason=calls.GONE), context, in_thread=True
             ):
                 log_warning(OFF_AFTER_GONE, delivery)
         except InvalidPayload:
-            return Outcome(Result.FAILED, "its content can't be read", is_unsendable=True)
+            return Outcome(Result.FAILED, UNREADABLE, is_unsendable=True, log_error=UNREADABLE)
         except UnreadableSecret:
             # The operator can restore the secret of the server.
             return Outcome(Result.RETRY, "it is encrypted with another secret of the server")
@@ -70,13 +71,13 @@ class WebhookSender:
     async def call(self, settings: CallSettings, payload: CallPayload, *, delivery_id: str) -> Outcome:
         """Call the endpoint once, even if it is switched off, and store nothing. Raises UnreadableSecret."""
         if payload.error is not None:
-            return Outcome(Result.FAILED, payload.error, is_unsendable=True)
+            return Outcome(Result.FAILED, payload.error, is_unsendable=True, log_error=UNRENDERED)
         now = self._clock()
         try:
             request = build_request(settings, payload, cipher=self._cipher, delivery_id=delivery_id, now=now)
         except InvalidSecret:
             error = f"the secret of the endpoint begins with {WHSEC}, but is not Base64"
-            return Outcome(Result.FAILED, error, is_unsendable=True)
+            return Outcome(Result.FAILED, error, is_unsendable=True, log_error=error)
         outcome = await self._send_request(request)
         # Encrypted, because a part of the URL that is not masked may be a key all the same.
         return replace(outcome, request=self._cipher.encrypt(request.describe()))
@@ -87,7 +88,8 @@ class WebhookSender:
                 request.method, request.url, headers=request.headers, content=request.content
             )
         except InvalidOutboundRequest as error:
-            return Outcome(Result.FAILED, str(error), is_unsendable=True)
+            # Its texts are constant.
+            return Outcome(Result.FAILED, str(error), is_unsendable=True, log_error=str(error))
         except OutboundError as error:
             return Outcome(Result.RETRY, str(error))
         return _to_outcome(response, self._clock())
@@ -113,7 +115,7 @@ def after_success(work: UnitOfWork, webhook_id: int) -> None:
 def after_final_failure(work: UnitOfWork, webhook_id: int) -> bool:
     """Record at the endpoint that a delivery failed and is not retried. Whether this one, the fifth in a row, switched
     the endpoint off."""
-    return calls.record_failure(work, webhook_id, reason=FAILED_IN_A_ROW)
+    return calls.record_failure(work, webhook_id, reason=calls.FAILED_IN_A_ROW)
 
 
 def record_state(work: UnitOfWork, delivery: ClaimedDelivery, state: State, outcome: Outcome) -> str | None:

@@ -8,6 +8,8 @@ import pytest
 
 from app.adapters.encryption import SecretCipher
 from app.cli.commands.webhook_log import since_param
+from app.domain.webhooks.calls import DISABLED, FAILED_IN_A_ROW, GONE, SWITCHED_OFF
+from app.outbox.webhooks.payload import CallPayload
 from tests.cli.conftest import Cli
 from tests.cli.database import Rows
 from tests.cli.webhooks import add_calls, create
@@ -119,6 +121,70 @@ def test_calls_are_repeated_with_their_id_and_body(cli: Cli, rows: Rows) -> None
     assert rows("SELECT count(*) AS n FROM deliveries WHERE due_at < created_at") == [{"n": 0}]
 
 
+@pytest.mark.parametrize("reason", [SWITCHED_OFF, DISABLED, FAILED_IN_A_ROW, GONE])
+def test_calls_that_a_switch_off_cancelled_are_repeated_with_the_failed_ones(reason: str, cli: Cli, rows: Rows) -> None:
+    create(cli)
+    create(cli)
+    add_calls(rows)
+    rows("UPDATE deliveries SET state = 'cancelled', error = :reason WHERE id IN (1, 3)", reason=reason)
+    rows("UPDATE deliveries SET error = 'nothing to send' WHERE id = 1")
+    rows("UPDATE webhooks SET is_enabled = false WHERE id = 1")
+    assert [call["id"] for call in cli.json("webhooks", "log", "1", "--failed")["calls"]] == [3, 2]
+
+    enabled = cli.run("webhooks", "enable", "1").out
+
+    head, _, command = enabled.rpartition("earshot ")
+    assert head == "webhook 1 is enabled\n2 calls failed or cancelled; to repeat: "
+    assert cli.run(*command.split()).out == "2 calls are repeated\n"
+    assert [row["state"] for row in rows("SELECT state FROM deliveries WHERE webhook_id = 1 ORDER BY id")] == [
+        "cancelled",
+        "pending",
+        "pending",
+    ]
+    assert cli.run("webhooks", "enable", "1").out == "webhook 1 is enabled\n"
+
+
+def test_calls_that_wait_are_made_due_with_their_attempts(cli: Cli, rows: Rows) -> None:
+    create(cli)
+    create(cli)
+    add_calls(rows)
+    later = "2999-01-01 00:00:00"
+    rows(f"UPDATE deliveries SET due_at = '{later}', state = 'pending', finished_at = NULL WHERE id > 1")
+    rows("UPDATE deliveries SET claim = 'ours', webhook_id = 1 WHERE id = 4")
+
+    def waiting() -> list[int]:
+        return [row["id"] for row in rows(f"SELECT id FROM deliveries WHERE due_at = '{later}' ORDER BY id")]
+
+    replay = ("webhooks", "replay", "--since")
+    assert cli.json(*replay, "30m", "--waiting") == {"replayed": 0}
+    assert cli.json(*replay, "3d", "--endpoint", "2", "--waiting") == {"replayed": 0}
+    assert cli.run(*replay, "3d", "--endpoint", "1", "--waiting").out == "2 calls are attempted now, instead of later\n"
+    # The one that is being attempted, and the email.
+    assert waiting() == [4, 5]
+    assert rows("SELECT DISTINCT state, attempts, earlier_attempts FROM deliveries WHERE id IN (2, 3)") == [
+        {"state": "pending", "attempts": 3, "earlier_attempts": 0}
+    ]
+
+
+def test_a_call_that_could_not_be_rendered_is_not_repeated(cli: Cli, rows: Rows) -> None:
+    create(cli)
+    create(cli)
+    add_calls(rows)
+    payload = CallPayload('{"error":"x"}, "error":"y"', error="the body could not be rendered").to_json()
+    rows("UPDATE deliveries SET payload = :payload WHERE id = 2", payload=payload)
+    rows("UPDATE deliveries SET payload = :payload WHERE id = 1", payload=CallPayload('{"a":1,"error":"x"}').to_json())
+
+    assert cli.error("webhooks", "replay", "1", "2") == (
+        "call 2 could not be rendered for its event, and is not rendered again, so it can't be repeated"
+    )
+    done = cli.run("webhooks", "replay", "--since", "2h")
+    assert (done.out, done.err) == (
+        "1 call is repeated\n",
+        "earshot: 1 call is left out: calls that could not be rendered\n",
+    )
+    assert cli.run("webhooks", "enable", "1").out == "webhook 1 is enabled\n"
+
+
 def test_what_is_no_call_is_not_repeated(cli: Cli, rows: Rows) -> None:
     create(cli)
     create(cli)
@@ -131,6 +197,8 @@ def test_what_is_no_call_is_not_repeated(cli: Cli, rows: Rows) -> None:
     assert "one of the two" in cli.usage_error("webhooks", "replay")
     assert "one of the two" in cli.usage_error("webhooks", "replay", "1", "--since", "2h")
     assert "are for --since" in cli.usage_error("webhooks", "replay", "1", "--failed")
+    assert "are for --since" in cli.usage_error("webhooks", "replay", "1", "--waiting")
+    assert "not both" in cli.usage_error("webhooks", "replay", "--since", "2h", "--failed", "--waiting")
     assert "must be a time in UTC" in cli.usage_error("webhooks", "replay", "--since", "yesterday")
     assert "must be a time in UTC" in cli.usage_error("webhooks", "replay", "--since", "2027-13-01")
     assert rows("SELECT * FROM deliveries ORDER BY id") == before
@@ -175,6 +243,7 @@ def test_commands_act_in_one_portal_only(cli: Cli, rows: Rows) -> None:
         assert cli.error("webhooks", command, "1", *other) == "there is no webhook 1"
     assert cli.error("webhooks", "replay", "1", *other) == "there is no call 1"
     assert cli.json("webhooks", "replay", "--since", "9d", *other) == {"replayed": 0}
+    assert cli.json("webhooks", "replay", "--since", "9d", "--waiting", *other) == {"replayed": 0}
     mine = cli.json("webhooks", "secret", "--portal", "1")["secret"]
     assert cli.json("webhooks", "secret", *other)["secret"] != mine
 

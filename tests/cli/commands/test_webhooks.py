@@ -237,7 +237,7 @@ def test_a_webhook_is_disabled_and_enabled_again(cli: Cli, rows: Rows) -> None:
     rows("UPDATE webhooks SET failures_in_row = 5, disabled_at = '2026-01-12 09:30:00'")
     assert cli.json("webhooks", "show", "1")["disabled_at"] == "2026-01-12T09:30:00Z"
 
-    assert cli.json("webhooks", "enable", "1") == {"id": 1, "enabled": True}
+    assert cli.json("webhooks", "enable", "1") == {"id": 1, "enabled": True, "lost_calls": 0}
 
     webhook = cli.json("webhooks", "show", "1")
     assert (webhook["enabled"], webhook["failures_in_a_row"], webhook["disabled_at"]) == (True, 0, None)

@@ -9,14 +9,9 @@ from app.domain.outbox import claims
 from app.domain.outbox.claims import AttemptResult, State
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.webhooks import endpoints
-from app.domain.webhooks.calls import DELETED, SWITCHED_OFF
+from app.domain.webhooks.calls import DELETED, DISABLED, FAILED_IN_A_ROW, SWITCHED_OFF
 from app.outbox.base import Outcome, Result
-from app.outbox.webhooks.sender import (
-    FAILED_IN_A_ROW,
-    OFF_AFTER_FAILURES,
-    StateRecorder,
-    record_state,
-)
+from app.outbox.webhooks.sender import OFF_AFTER_FAILURES, StateRecorder, record_state
 from tests.outbox.webhooks.endpoint_states import endpoint_state
 from tests.support.counting import Counting
 from tests.support.factory import Factory
@@ -102,7 +97,7 @@ async def test_a_call_that_fails_is_cancelled_if_its_endpoint_is_disabled_or_del
     await make.act(store)
 
     rows = await make.rows("SELECT state, error, finished_at IS NOT NULL AS is_finished FROM deliveries ORDER BY id")
-    reasons = {"disable": (SWITCHED_OFF, endpoints.DISABLED), "delete": (DELETED, DELETED)}[change]
+    reasons = {"disable": (SWITCHED_OFF, DISABLED), "delete": (DELETED, DELETED)}[change]
     assert [(row["state"], row["error"], bool(row["is_finished"])) for row in rows] == [
         ("cancelled", reasons[0], True),
         ("cancelled", reasons[1], True),

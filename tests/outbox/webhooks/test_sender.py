@@ -13,12 +13,11 @@ from structlog.testing import capture_logs
 from app.adapters.encryption import SecretCipher
 from app.adapters.outbound_http import OutboundClient
 from app.domain.outbox.deliveries import ClaimedDelivery
-from app.domain.webhooks.calls import DELETED, SWITCHED_OFF
+from app.domain.webhooks.calls import DELETED, GONE, SWITCHED_OFF
 from app.outbox.base import Outcome, Result
 from app.outbox.webhooks.payload import CallPayload
 from app.outbox.webhooks.request import USER_AGENT
 from app.outbox.webhooks.sender import (
-    GONE,
     OFF_AFTER_GONE,
     WebhookSender,
 )
@@ -118,6 +117,7 @@ async def test_a_call_that_could_not_be_rendered_fails_at_once_with_the_reason(
         )
 
     assert outcome == Outcome(Result.FAILED, "line 1: no such filter", is_unsendable=True)
+    assert outcome.log_error == "the template could not be rendered"
     assert receiver.connections == 0
 
 
