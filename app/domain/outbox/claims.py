@@ -87,13 +87,14 @@ def find_due_lanes(work: UnitOfWork) -> list[Lane]:
     return [Lane(channel, webhook_id) for channel, webhook_id in work.fetch_all(_LANES)]
 
 
-_earlier = aliased(Delivery)
-_IS_EARLIER: Final = and_(
-    _earlier.webhook_id == Delivery.webhook_id,
-    _earlier.post_id == Delivery.post_id,
-    _earlier.id < Delivery.id,
-    _earlier.state == literal_column("'pending'"),
+EARLIER: Final = aliased(Delivery)
+IS_EARLIER: Final = and_(
+    EARLIER.webhook_id == Delivery.webhook_id,
+    EARLIER.post_id == Delivery.post_id,
+    EARLIER.id < Delivery.id,
+    EARLIER.state == literal_column("'pending'"),
 )
+"""Whether the call EARLIER must be made before the call: of the same endpoint and post, and still pending."""
 _COLUMNS: Final = (
     Delivery.id,
     Delivery.portal_id,
@@ -123,7 +124,7 @@ def _claim(channel: str, has_webhook: bool) -> Statement:
         conditions = [IS_EMAIL]
     elif has_webhook:
         may_overtake = Delivery.created_at <= bindparam("overtaking", type_=UtcTimestamp)
-        is_first = ~exists(select(literal_column("1")).where(_IS_EARLIER))
+        is_first = ~exists(select(literal_column("1")).where(IS_EARLIER))
         conditions = [IS_CALL, Delivery.webhook_id == bindparam("webhook", type_=BigId), or_(may_overtake, is_first)]
     else:
         conditions = [IS_CALL, Delivery.webhook_id.is_(None)]
@@ -164,9 +165,9 @@ _FOLLOW: Final = _claim_first(
         Delivery.post_id == bindparam("post", type_=BigId),
         ~exists(
             select(literal_column("1")).where(
-                _IS_EARLIER,
-                _earlier.due_at > NOW,
-                _earlier.claim.is_distinct_from(bindparam("claim", type_=String)),
+                IS_EARLIER,
+                EARLIER.due_at > NOW,
+                EARLIER.claim.is_distinct_from(bindparam("claim", type_=String)),
             )
         ),
     )
