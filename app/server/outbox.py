@@ -59,7 +59,7 @@ def _open_metrics(settings: Settings, stack: ExitStack) -> _Metrics | None:
     # Imported only here: it needs the web server, which takes time and memory.
     from app.server import metrics_endpoint
 
-    listener = metrics_endpoint.open_metrics_port(settings)
+    listener = metrics_endpoint.open_metrics_port(settings, sockets.METRICS_OF_OUTBOX)
     directory = stack.enter_context(metrics_endpoint.metrics_directory(settings, processes=1))
     assert listener is not None
     assert directory is not None

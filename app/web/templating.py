@@ -1,5 +1,6 @@
 """Renders pages from templates, with the addresses of static files and the headers that every page carries."""
 
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -63,6 +64,7 @@ _ERROR_TEXTS: Final = {
         N_("The server is too busy, or cannot reach its data, just now. Try again in a moment."),
     ),
 }
+_RETRY_LATER: Final = N_("Too many requests came from your address. Try again in %(minutes)s minutes.")
 
 
 class TemplateRenderer:
@@ -135,8 +137,19 @@ class TemplateRenderer:
     ) -> Response:
         """The error page for this status. The address of any request may have a token, so it is not passed on."""
         title, message = _ERROR_TEXTS.get(status, _ERROR_TEXTS[404])
+        minutes = math.ceil(int((headers or {}).get("Retry-After", "0")) / 60)
+        if status == 429 and minutes > 1:
+            message = _RETRY_LATER
         all_headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", **(headers or {})}
-        return self.page("refusal.html", status=status, headers=all_headers, locale=locale, title=title, words=message)
+        return self.page(
+            "refusal.html",
+            status=status,
+            headers=all_headers,
+            locale=locale,
+            title=title,
+            words=message,
+            minutes=minutes,
+        )
 
     def widget_error(self, *, has_close_button: bool) -> Response:
         """A 404 that any site may show in a frame, in place of a widget that does not exist or is not public.

@@ -130,7 +130,7 @@ def test_a_port_in_use_ends_a_process_of_the_outbox(sqlite: Earshot) -> None:
         ):
             assert message_of(done) == (
                 f"port {port} of 127.0.0.1 is in use: "
-                "end what listens there, or choose another port with EARSHOT_METRICS_PORT"
+                "end what listens there, or choose another port with --metrics-port"
             )
 
 

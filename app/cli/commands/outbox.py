@@ -1,14 +1,14 @@
 """`earshot outbox …`: runs a worker in a process of its own, and shows and repeats deliveries."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import typer
 
 from app.cli.database import run_read
 from app.cli.errors import CommandError
-from app.cli.output import Output, format_fields, print_result, table
+from app.cli.output import Output, format_fields, format_table, print_result
 from app.cli.params import JsonOption, LimitOption, PortalOption, choice_param, id_argument, id_param, whole_number
 from app.cli.portal_commands import read_command, write_command
 from app.domain.models.outbox import CHANNELS, DELIVERY_STATES
@@ -79,20 +79,29 @@ def list_(
 ) -> Output:
     """List mail and webhook calls, the newest first.
 
-    A pending one is attempted at the time in the column due, or is being attempted until then.
+    A pending one is attempted at the time in the column due at, or is being attempted until then. A call may wait for
+    an earlier one about the same post first.
 
     \b
     earshot outbox list --state failed
     earshot outbox list --channel email --limit 10
     """
     rows = delivery_list.list_newest(work, state=state, channel=channel, limit=limit)
-    return table("deliveries", (_serialize(row, delivery_list.SUMMARY) for row in rows))
+    found = [_serialize(row, delivery_list.SUMMARY) for row in rows]
+    return {"deliveries": found}, format_table(list(map(_to_text, found))) if found else "no deliveries"
 
 
 def _serialize(row: Row, names: Sequence[str]) -> dict[str, Any]:
     values = {name: format_seconds(row[name]) if row[name] and name.endswith("_at") else row[name] for name in names}
     # A finished one keeps the time of its last attempt in the database.
     return values if row["state"] == "pending" else {**values, "due_at": None}
+
+
+def _to_text(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values for a person: in place of a due time that is past, what the call waits for."""
+    shown = {name: value for name, value in values.items() if name != "waits_for"}
+    earlier = values["waits_for"]
+    return shown if earlier is None else {**shown, "due_at": f"waits for call {earlier}"}
 
 
 @group.command()
@@ -137,7 +146,7 @@ def _format(result: dict[str, Any]) -> str:
     texts = {name: result[name] for name in ("payload", "response_body", "email")}
     if result["is_encrypted"] and texts["payload"] is None:
         texts["payload"] = EMPTIED
-    parts = [format_fields({name: value for name, value in result.items() if name not in texts})]
+    parts = [format_fields({name: value for name, value in _to_text(result).items() if name not in texts})]
     parts += [f"{name.replace('_', ' ')}:\n{text}" for name, text in texts.items() if text]
     return "\n\n".join(parts)
 

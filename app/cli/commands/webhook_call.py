@@ -95,11 +95,11 @@ def _prepare(
 
 
 def choose_event(endpoint: Row, event: str | None) -> str:
-    """The event of a sample: the one given, else the first of the endpoint. Raises CommandError."""
+    """The event of a sample: the one given, else the first of the endpoint. Raises BadParameter."""
     known = EVENTS[endpoint["dialect"]]
     name = event or (orjson.loads(endpoint["events"]) or known)[0]
     if name not in known:
-        raise CommandError(f"there is no event {name}: choose among {', '.join(known)}")
+        raise typer.BadParameter(f"there is no event {name}: choose among {', '.join(known)}")
     return str(name)
 
 
@@ -142,6 +142,6 @@ async def _call(settings: Settings, found: CallSettings, payload: "CallPayload")
 
 def _format(result: dict[str, Any]) -> str:
     if result["status"] is None:
-        return f"no response after {result['duration_ms']} ms: {result['error']}"
+        return f"the call failed: {result['error']}"
     head = f"{result['status']} after {result['duration_ms']} ms"
     return f"{head}\n\n{result['body']}" if result["body"] else head

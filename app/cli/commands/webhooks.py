@@ -78,6 +78,8 @@ def create(
         headers=header,
         body_file=body_file,
     )
+    if settings.url is UNSET:
+        raise typer.BadParameter("give the address by --url or --url-stdin")
 
     def operation(work: UnitOfWork) -> Output:
         cipher = _cipher(work)
@@ -89,6 +91,7 @@ def create(
         text = f"webhook {webhook_id} was created"
         if dialect == "astuto":
             text += f"\n{_describe_calls(result)}"
+        text += inputs.warn_of_address(str(settings.url), Settings.load().outbound_networks)
         if new_secret is None:
             return result, text
         note = Note("the receiver checks the signatures with this secret", with_json=False)

@@ -85,7 +85,7 @@ def set_choice(work: UnitOfWork, user_id: int, kind: str, cadence: str) -> None:
     if cadence not in CADENCES:
         raise ValidationFailed([FieldError("cadence", "invalid")])
     if NOTIFICATION_KINDS[kind].staff and cadence != "never" and not is_staff(role):
-        raise ValidationFailed([FieldError("kind", "staff_only")])
+        raise ValidationFailed([FieldError("kind", "staff_only", {"kind": kind})])
     work.execute(_SET, user_id=user_id, kind=kind, cadence=cadence)
 
 

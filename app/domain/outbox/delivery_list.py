@@ -4,18 +4,29 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Integer, bindparam, func, literal_column, null, or_, select, update
+from sqlalchemy import Integer, bindparam, case, func, literal_column, null, or_, select, update
 
 from app.domain.errors import Conflict, NotFound
 from app.domain.models import Delivery, User, Webhook
 from app.domain.models.base import BigId
-from app.domain.outbox.claims import IS_CALL, IS_CLAIMED, IS_EMAIL, IS_PENDING
+from app.domain.outbox.claims import (
+    EARLIER,
+    IS_CALL,
+    IS_CLAIMED,
+    IS_EARLIER,
+    IS_EMAIL,
+    IS_PENDING,
+    MAX_OVERTAKING_WAIT,
+    MAY_BE_OVERTAKEN,
+)
 from app.domain.outbox.deliveries import ClaimedDelivery
 from app.domain.permissions import Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.webhooks.calls import IS_REACHABLE
 
+_may_wait = IS_PENDING & IS_CALL & Delivery.claim.is_(None)
+_first_earlier = select(func.min(EARLIER.id)).where(IS_EARLIER, ~MAY_BE_OVERTAKEN).scalar_subquery()
 _SUMMARY: Final = (
     Delivery.id,
     Delivery.channel,
@@ -29,6 +40,7 @@ _SUMMARY: Final = (
     Delivery.error,
     Delivery.created_at,
     Delivery.due_at,
+    case((_may_wait, _first_earlier)).label("waits_for"),
     Delivery.finished_at,
 )
 _DETAILS: Final = (
@@ -43,7 +55,10 @@ _DETAILS: Final = (
     Delivery.attempted_at,
 )
 SUMMARY: Final = tuple(column.key for column in _SUMMARY)
-"""The columns of `list_newest`: `recipient` is the address of the user, or the description of the endpoint."""
+"""The columns of `list_newest`: `recipient` is the address of the user, or the description of the endpoint.
+
+`waits_for` is the id of the call before which this one is not made.
+"""
 DETAILS: Final = (*SUMMARY, *(column.key for column in _DETAILS))
 """The columns of `get`."""
 _FILTERS: Final = {"state": Delivery.state, "channel": Delivery.channel}
@@ -74,7 +89,7 @@ def list_newest(work: UnitOfWork, *, state: str | None, channel: str | None, lim
     """The newest deliveries in this state and of this channel, or in any; the newest first."""
     work.authorize(Permission.OPERATE)
     values = {name: value for name, value in (("state", state), ("channel", channel)) if value is not None}
-    return work.fetch_all(_list(tuple(values)), limit=limit, **values)
+    return work.fetch_all(_list(tuple(values)), limit=limit, overtaking=work.now - MAX_OVERTAKING_WAIT, **values)
 
 
 _GET: Final = Statement(_with_recipients(*_SUMMARY, *_DETAILS).where(Delivery.id == bindparam("id", type_=BigId)))
@@ -89,7 +104,7 @@ def to_claimed(row: Row, *, payload: str | None) -> ClaimedDelivery:
 def get(work: UnitOfWork, delivery_id: int) -> Row:
     """One delivery. Raises NotFound."""
     work.authorize(Permission.OPERATE)
-    row = work.fetch_one(_GET, id=delivery_id)
+    row = work.fetch_one(_GET, id=delivery_id, overtaking=work.now - MAX_OVERTAKING_WAIT)
     if row is None:
         raise NotFound("delivery", delivery_id)
     return row

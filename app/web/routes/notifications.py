@@ -54,7 +54,7 @@ _RECAPS: Final = (
     ("monthly", N_("Every month")),
 )
 _DIGEST_LABEL: Final = N_("Everything that is sent to you once a day or once a week")
-_POST_LABEL: Final = N_("The post “%(title)s”")
+_POST_LABEL: Final = N_("Updates and changes of the status of the post “%(title)s”")
 _UNNAMED_POST_LABEL: Final = N_("Updates and changes of the status of a post")
 
 

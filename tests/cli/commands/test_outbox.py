@@ -65,6 +65,7 @@ def test_deliveries_are_listed_the_newest_first_by_state_and_channel(three: Cli)
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", time)
     assert failed == {
         "due_at": None,
+        "waits_for": None,
         "id": 1,
         "channel": "email",
         "kind": "comment",
@@ -196,3 +197,21 @@ def test_deliveries_of_another_portal_are_neither_listed_nor_changed(three: Cli,
     assert three.error("outbox", "retry", "1", *portal) == "there is no delivery 1"
     assert three.json("outbox", "retry", "--failed", *portal) == {"retried": 0}
     assert state(rows, 1)[0] == "failed"
+
+
+def test_a_call_that_waits_for_an_earlier_one_names_it(three: Cli, rows: Rows) -> None:
+    call = NewDelivery("webhook", "post.created", webhook_id=1, post_id=4, payload='{"body": "{}"}')
+    add(three, *[call] * 3)
+    rows("UPDATE deliveries SET attempts = 1, due_at = '2999-01-01 00:00:00' WHERE id = 4")
+
+    def waiting() -> list[int | None]:
+        return [row["waits_for"] for row in three.json("outbox", "list")["deliveries"]]
+
+    assert waiting() == [4, 4, None, None, None, None]
+    assert three.run("outbox", "list").out.count("waits for call 4") == 2
+    assert re.search("^due at +waits for call 4$", three.run("outbox", "show", "6").out, re.MULTILINE)
+    assert re.search("^due at +2999-01-01T00:00:00Z$", three.run("outbox", "show", "4").out, re.MULTILINE)
+    rows("UPDATE deliveries SET claim = 'ours' WHERE id = 5")
+    # It has waited long enough.
+    rows("UPDATE deliveries SET created_at = '2026-01-01 00:00:00' WHERE id = 6")
+    assert waiting() == [None] * 6

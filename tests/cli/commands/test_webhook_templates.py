@@ -202,7 +202,7 @@ def test_a_webhook_in_productlifts_format_has_no_templates(cli: Cli) -> None:
 def test_an_unknown_event_or_webhook_has_no_preview(cli: Cli) -> None:
     create(cli)
 
-    assert "there is no event post.created: choose among new_post" in cli.error(
+    assert "there is no event post.created: choose among new_post" in cli.usage_error(
         "webhooks", "preview", "1", "--event", "post.created"
     )
     assert cli.error("webhooks", "preview", "2") == "there is no webhook 2"

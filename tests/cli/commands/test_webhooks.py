@@ -153,10 +153,11 @@ def test_a_webhook_with_its_own_secret_makes_none_for_the_portal(cli: Cli, rows:
         ("astuto", ("--url", "https://jane:pw@a.example"), "url must not contain a user and password"),
         ("productlift", ("--event", "new_post"), "there is no event new_post: choose among post.created, post.deleted"),
         ("astuto", ("--event", "post.created"), "there is no event post.created: choose among new_post, new_post_"),
-        ("productlift", ("--method", "PUT"), "method can't be set in the format of productlift"),
-        ("productlift", ("--header", "A: b"), "headers can't be set in the format of productlift"),
-        ("astuto", ("--signature-header", "X"), "signature header can't be set in the format of astuto"),
-        ("astuto", ("--signature-encoding", "hex"), "signature encoding can't be set in the format of astuto"),
+        ("productlift", ("--method", "PUT"), "--method is for webhooks of the dialect astuto only"),
+        ("productlift", ("--header", "A: b"), "headers (--header, --headers-stdin) are for webhooks of the dialect as"),
+        ("productlift", ("--body-stdin",), "a body (--body-file, --body-stdin) is for webhooks of the dialect astuto"),
+        ("astuto", ("--signature-header", "X"), "--signature-header is for webhooks of the dialect productlift"),
+        ("astuto", ("--signature-encoding", "hex"), "--signature-encoding is for webhooks of the dialect product"),
         ("productlift", ("--signature-header", "A B"), "signature header must be the name of a header"),
         ("productlift", ("--signature-header", "content-type"), "signature header must not be content-type, which"),
         ("productlift", ("--signature-header", "Host"), "signature header must not be Host, which the server sets"),
@@ -213,7 +214,7 @@ def test_contradicting_and_missing_options_are_rejected(cli: Cli, tmp_path: Path
     assert "--header or --no-headers" in usage("edit", "1", "--header", "A: b", "--no-headers")
     assert "a body or --no-body" in usage("edit", "1", "--body-stdin", "--no-body")
     assert "--secret-stdin or --portal-secret" in usage("edit", "1", "--secret-stdin", "--portal-secret")
-    assert cli.error("webhooks", "create", "--dialect", "astuto") == "url is missing"
+    assert "give the address by --url or --url-stdin" in usage("create", "--dialect", "astuto")
     assert "a JSON object of texts" in cli.error("webhooks", *astuto, "--headers-stdin", stdin='{"A": 1}')
     assert "a JSON object of texts" in cli.error("webhooks", *astuto, "--headers-stdin", stdin="A: b")
     assert "is not text in UTF-8" in cli.error("webhooks", *astuto, "--body-file", str(template))
@@ -276,3 +277,20 @@ def test_a_post_that_a_command_deletes_is_kept_for_its_call(cli: Cli, rows: Rows
     assert json.loads(fact["body"])["title"] == "Dark mode"
     assert json.loads(fact["body"])["snapshot"]["description"] == 'At "night"'
     assert fact["actor_id"] is None
+
+
+def test_an_address_that_is_not_called_now_is_warned_of(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def warnings(url: str, dialect: str = "productlift") -> list[str]:
+        lines = cli.run("webhooks", "create", "--dialect", dialect, "--url", url).out.splitlines()
+        return [line for line in lines if line.startswith("warning: ")]
+
+    remedy = "EARSHOT_OUTBOUND_ALLOW can allow its network, after a restart"
+    for host, kind in (("10.1.2.3:8080", "private"), ("localhost", "loopback"), ("[::1]", "loopback")):
+        name = host.removesuffix(":8080").strip("[]")
+        assert warnings(f"http://{host}/hook", "astuto") == [
+            f"warning: {name} must not be called, because it is a {kind} address; {remedy}"
+        ]
+    assert warnings("https://1.1.1.1/hook") == []
+    assert warnings("https://{{ tenant.subdomain }}.example.com/hook", "astuto") == []
+    monkeypatch.setenv("EARSHOT_OUTBOUND_ALLOW", "10.0.0.0/8")
+    assert warnings("http://10.1.2.3/hook") == []

@@ -112,7 +112,7 @@ async def test_the_button_of_the_page_unsubscribes(visitor: Client, make: Factor
     answer = await visitor.post("/unsubscribe", data={"token": token})
     again = await visitor.get(f"/unsubscribe?token={token}")
 
-    assert "The post “Dark &lt;mode&gt;”" in question.text
+    assert "Updates and changes of the status of the post “Dark &lt;mode&gt;”" in question.text
     assert (
         f'<form method="post" action="/unsubscribe">\n<input type="hidden" name="token" value="{token}">'
         in question.text
@@ -121,7 +121,7 @@ async def test_the_button_of_the_page_unsubscribes(visitor: Client, make: Factor
     assert f'href="/notifications?token={token}"' in answer.text
     assert again.status_code == 200
     assert "You get no more of these emails" in again.text
-    assert "The post “Dark &lt;mode&gt;”" in again.text
+    assert "Updates and changes of the status of the post “Dark &lt;mode&gt;”" in again.text
     assert 'action="/unsubscribe"' not in answer.text + again.text
     assert await follow_count(make) == 0
     assert (await get_choices(make, jane)).cadences["status_change"] == "at_once"
