@@ -39,7 +39,7 @@ from app.domain.sql.statement import NOW, Statement, in_portal_unindexed, row_in
 from app.domain.unit_of_work import UnitOfWork
 
 MAX_OVERTAKING_WAIT: Final = timedelta(minutes=10)
-"""How long after the last attempt of a call later ones of the same endpoint and post wait for the next attempt."""
+"""How long a call waits at most for an earlier one of the same endpoint and post that waits for a retry."""
 MAX_FOLLOWERS: Final = 50
 """Calls about one post that are claimed together with an earlier one, to be made after it in their order."""
 MAX_ERROR_CHARACTERS: Final = 2000
@@ -100,9 +100,9 @@ MAY_BE_OVERTAKEN: Final = and_(
     EARLIER.claim.is_(None),
     EARLIER.attempts > EARLIER.earlier_attempts,
     EARLIER.due_at > NOW,
-    EARLIER.attempted_at <= bindparam("overtaking", type_=UtcTimestamp),
+    Delivery.created_at <= bindparam("overtaking", type_=UtcTimestamp),
 )
-"""Whether EARLIER has waited for a retry for so long that the call does not wait for it."""
+"""Whether the call does not wait for EARLIER any more: that one waits for a retry, and the call has waited enough."""
 _COLUMNS: Final = (
     Delivery.id,
     Delivery.portal_id,

@@ -211,7 +211,6 @@ def test_a_call_that_waits_for_an_earlier_one_names_it(three: Cli, rows: Rows) -
     assert three.run("outbox", "list").out.count("waits for call 4") == 2
     assert re.search("^due at +waits for call 4$", three.run("outbox", "show", "6").out, re.MULTILINE)
     assert re.search("^due at +2999-01-01T00:00:00Z$", three.run("outbox", "show", "4").out, re.MULTILINE)
-    rows("UPDATE deliveries SET claim = 'ours' WHERE id = 5")
-    # It has waited long enough.
-    rows("UPDATE deliveries SET created_at = '2026-01-01 00:00:00' WHERE id = 6")
-    assert waiting() == [None] * 6
+    # They have waited long enough for 4, but 5 has not been attempted yet.
+    rows("UPDATE deliveries SET created_at = '2026-01-01 00:00:00' WHERE id > 4")
+    assert waiting() == [5, None, None, None, None, None]
