@@ -110,20 +110,27 @@ def build_worker(
 ) -> Worker:
     """A worker for this database, not yet started. `channels` replace those of `build_channels`."""
     urls = build_urls(settings, database)
+    limits = limits or Limits()
     if channels is None:
         channels = build_channels(settings, database, cipher, urls)
     senders = channels.senders
     keep = timedelta(days=settings.outbox_keep_days)
     return Worker(
         database,
-        Expansion(database, channels.expanders, urls, call_expanders=channels.call_expanders),
+        Expansion(
+            database,
+            channels.expanders,
+            urls,
+            call_expanders=channels.call_expanders,
+            retry_seconds=limits.poll_seconds,
+        ),
         senders,
         Recorder(database, after_attempt=channels.after_attempt),
         jobs=[
             Job("the sweep of the outbox", SWEEP_SECONDS, lambda: sweep_all(database, keep, channels=senders)),
             *channels.jobs,
         ],
-        limits=limits or Limits(),
+        limits=limits,
     )
 
 

@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeAlias, TypeVar
+from time import monotonic
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from app.adapters.database import NO_PORTAL, Database, PortalContext
 from app.domain.errors import ServiceUnavailable
@@ -20,10 +21,18 @@ T = TypeVar("T")
 
 log = logging.getLogger("earshot.outbox")
 
-MAX_BATCHES: Final = 10
-"""Batches of one portal, before it is the turn of the next."""
+RETRY_SECONDS: Final = 1.0
+MAX_RETRY_SECONDS: Final = 30.0
+"""How long a portal is left out after its expansion failed: twice as long each time, up to this."""
 
 Prepared: TypeAlias = Sequence[tuple[StoredEvent, Sequence[NewDelivery]]]
+
+
+class _Pause(NamedTuple):
+    """A portal whose expansion failed is left out until `end`, by the monotonic clock."""
+
+    end: float
+    seconds: float
 
 
 class Expansion:
@@ -39,38 +48,39 @@ class Expansion:
         urls: PortalUrls,
         *,
         call_expanders: Sequence[Expander] = (),
+        retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self._database = database
         self._expanders = expanders
         self._call_expanders = call_expanders
         self._urls = urls
+        self._retry_seconds = retry_seconds
+        self._pauses: dict[int, _Pause] = {}
+        """By the id of the portal."""
 
     async def run(self) -> int:
         """Expand some events of each portal that has any, and return how many.
 
-        Raises ServiceUnavailable. What fails otherwise is raised after all portals had their turn, and stays pending.
+        Raises ServiceUnavailable. What fails otherwise is logged and stays pending, and the portal is left out for some
+        seconds.
         """
         count = 0
-        failures: list[Exception] = []
         # A cheap read first: SQLite has one writer, and an idle server must not take its turn.
         for portal in await self._database.read(events.find_portals, NO_PORTAL):
+            pause = self._pauses.get(portal.id)
+            if pause is not None and monotonic() < pause.end:
+                continue
             try:
-                count += await self._expand_portal(portal)
+                count += await self._expand_batch(portal)
             except ServiceUnavailable:
                 raise
             except Exception as error:
-                failures.append(error)
-        if failures:
-            raise ExceptionGroup("the events of some portals could not be expanded", failures)
-        return count
-
-    async def _expand_portal(self, portal: WaitingPortal) -> int:
-        count = 0
-        for _ in range(MAX_BATCHES):
-            batch = await self._expand_batch(portal)
-            count += batch
-            if batch < events.MAX_EVENTS:
-                break
+                seconds = min(pause.seconds * 2, MAX_RETRY_SECONDS) if pause else self._retry_seconds
+                self._pauses[portal.id] = _Pause(monotonic() + seconds, seconds)
+                message = "the events of portal %d could not be expanded, and are retried in %d seconds"
+                log.error(message, portal.id, seconds, exc_info=error)
+            else:
+                self._pauses.pop(portal.id, None)
         return count
 
     async def _expand_batch(self, portal: WaitingPortal) -> int:

@@ -9,8 +9,9 @@ import pytest
 
 from app.adapters.encryption import SecretCipher
 from app.application import Application
-from app.domain.events import StoredEvent
+from app.domain.events import Event, StoredEvent
 from app.domain.outbox.deliveries import NewDelivery
+from app.domain.outbox.events import MAX_EVENTS
 from app.domain.unit_of_work import UnitOfWork
 from app.outbox.assembly import Channels, build_channels, build_urls
 from app.outbox.expansion import Expansion
@@ -132,6 +133,45 @@ async def test_an_expander_that_raises_holds_back_nothing_else(
     assert f"event {events[bad]} could not be expanded, and is skipped" in messages
     assert f"event {events[last]} could not be expanded, and is skipped" not in messages
     assert all(record.exc_info for record in caplog.records)
+
+
+async def test_a_portal_whose_events_can_not_be_stored_holds_back_no_other(
+    make: Factory, server: Application, caplog: pytest.LogCaptureFixture
+) -> None:
+    other, _ = await make.new_portal("Other", host="other.example.com", email="other@example.com")
+    await make.run("UPDATE facts SET expanded_at = created_at")
+    attempts: Counter[int] = Counter()
+
+    def expand(work: UnitOfWork, event: StoredEvent) -> Sequence[NewDelivery]:
+        attempts[work.portal_id] += 1
+        return [NewDelivery("fax" if work.portal_id == make.portal else "email", "x")]  # type: ignore[arg-type]
+
+    urls = build_urls(server.settings, server.database)
+    expansion = Expansion(server.database, [expand], urls, retry_seconds=60)
+    counts = []
+    with caplog.at_level(logging.ERROR, "earshot.outbox"):
+        for _ in range(3):
+            for portal in (make.portal, other):
+                await make.act(lambda work: work.record(Event("post.submitted")), portal=portal)
+            counts.append(await expansion.run())
+
+    assert counts == [1, 1, 1]
+    assert attempts == {make.portal: 1, other: 3}
+    assert [record.getMessage() for record in caplog.records] == [
+        f"the events of portal {make.portal} could not be expanded, and are retried in 60 seconds"
+    ]
+
+
+async def test_a_portal_with_many_events_gets_one_batch_at_a_time(make: Factory, server: Application) -> None:
+    other, _ = await make.new_portal("Other", host="other.example.com", email="other@example.com")
+    await make.run("UPDATE facts SET expanded_at = created_at")
+    for portal, number in ((make.portal, MAX_EVENTS * 3), (other, 1)):
+        await make.act(
+            lambda work, number=number: [work.record(Event("post.submitted")) for _ in range(number)], portal=portal
+        )
+
+    assert await run_expansion(server, Channels()) == MAX_EVENTS + 1
+    assert await make.value("SELECT count(*) FROM facts WHERE portal_id = :id AND expanded_at IS NULL", id=other) == 0
 
 
 async def test_a_failure_of_storing_loses_nothing(

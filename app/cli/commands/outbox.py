@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -16,6 +16,9 @@ from app.domain.outbox import delivery_list
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.adapters.encryption import SecretCipher
 
 EMPTIED: Final = "(deleted, because it contained a secret)"
 
@@ -124,10 +127,11 @@ def show(
 
     def operation(work: UnitOfWork) -> Output:
         row = delivery_list.get(work, delivery_id)
-        payload = row["payload"]
-        if row["is_encrypted"] and payload is not None:
+        payload, cipher = row["payload"], SecretCipher(settings.secret)
+        if payload is not None:
             try:
-                payload = SecretCipher(settings.secret).decrypt(payload)
+                payload = cipher.decrypt(payload) if row["is_encrypted"] else payload
+                payload = _decrypt_body(payload, cipher) if row["channel"] == "webhook" else payload
             except UnreadableSecret:
                 raise CommandError(
                     f"the content of delivery {delivery_id} was encrypted with another secret key of the server"
@@ -140,6 +144,17 @@ def show(
         return result, _format(result)
 
     print_result(*run_read(operation, portal=portal), as_json=as_json)
+
+
+def _decrypt_body(payload: str, cipher: "SecretCipher") -> str:
+    """The payload of a call with the body that was made of a template as text. Raises UnreadableSecret."""
+    from app.outbox.webhooks.payload import CallPayload, InvalidPayload
+
+    try:
+        call = CallPayload.from_json(payload)
+    except InvalidPayload:
+        return payload
+    return payload if call.encrypted_body is None else call.decrypt_body(cipher).to_json()
 
 
 def _format(result: dict[str, Any]) -> str:

@@ -181,7 +181,7 @@ def _serialize(row: Row) -> dict[str, Any]:
         "request_method": request["method"],
         "request_url": request["url"],
         "request_headers": request["headers"],
-        "request_body": payload.get("body"),
+        "request_body": _read_body(payload),
         "response_status": row["response_status"],
         "response_body": row["response_body"],
         "duration_ms": row["duration_ms"],
@@ -207,6 +207,19 @@ def _read_request(stored: str | None, *, rendered_url: str | None) -> dict[str, 
         return {**unknown, "url": mask_url(cipher.decrypt(rendered_url or ""))}
     except UnreadableSecret:
         return {**unknown, "url": DOTS}
+
+
+def _read_body(payload: dict[str, Any]) -> str | None:
+    """The body. That which was made of a template is encrypted."""
+    from app.adapters.encryption import SecretCipher, UnreadableSecret
+
+    encrypted = payload.get("encrypted_body")
+    if encrypted is None:
+        return payload.get("body")
+    try:
+        return SecretCipher(Settings.load().secret).decrypt(encrypted)
+    except UnreadableSecret:
+        return DOTS
 
 
 def _format_time(value: Any) -> str | None:

@@ -123,14 +123,14 @@ def _of_status_change(work: UnitOfWork, event: StoredEvent, post_id: int) -> _Ca
 
 def _of_submission(work: UnitOfWork, event: StoredEvent, post_id: int) -> _Candidates:
     if event.body.get("moderation") != "pending":
-        yield from _of_approval(work, event, post_id)
+        yield from _of_publication(work, event, post_id)
         return
     post = work.fetch_one(_POST, id=post_id)
     if post is not None and post["moderation"] == "pending":
         yield "pending_post", _fetch_users(work, _STAFF, "pending_post")
 
 
-def _of_approval(work: UnitOfWork, event: StoredEvent, post_id: int) -> _Candidates:
+def _of_publication(work: UnitOfWork, event: StoredEvent, post_id: int) -> _Candidates:
     post = work.fetch_one(_POST, id=post_id)
     if post is not None and post["is_public"]:
         yield "new_post", _fetch_users(work, _STAFF, "new_post")
@@ -140,7 +140,8 @@ _FINDERS: Final[dict[str, Callable[[UnitOfWork, StoredEvent, int], _Candidates]]
     "comment.written": _of_comment,
     "post.status_changed": _of_status_change,
     "post.submitted": _of_submission,
-    "post.approved": _of_approval,
+    "post.approved": _of_publication,
+    "post.published": _of_publication,
 }
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, and_, bindparam, exists, false, func, literal_column, or_, select
 
-from app.domain.models import Delivery, EventRow, Webhook
+from app.domain.models import Delivery, EventRow, Portal, Webhook
 from app.domain.models.base import UtcTimestamp
 from app.domain.models.outbox import CHANNELS
 from app.domain.outbox import events
@@ -45,10 +45,14 @@ _oldest_of_endpoint: Column = (
 )
 _OLDEST_CALL: Final = Statement(select(func.min(_oldest_of_endpoint)).select_from(Webhook), across_portals=True)
 _OLDEST: Final = {"email": _OLDEST_EMAIL, "webhook": _OLDEST_CALL}
-_OLDEST_EVENT: Final = Statement(
-    select(EventRow.created_at).where(EventRow.expanded_at.is_(None)).order_by(EventRow.id).limit(literal_column("1")),
-    across_portals=True,
+_oldest_of_portal: Column = (
+    select(EventRow.created_at)
+    .where(EventRow.expanded_at.is_(None), EventRow.portal_id == Portal.id)
+    .order_by(EventRow.id)
+    .limit(literal_column("1"))
+    .scalar_subquery()
 )
+_OLDEST_EVENT: Final = Statement(select(func.min(_oldest_of_portal)).select_from(Portal), across_portals=True)
 _has_failing_call: ColumnElement[bool] = exists(
     select(_one).where(
         IS_PENDING,

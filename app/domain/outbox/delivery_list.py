@@ -21,7 +21,7 @@ from app.domain.outbox.claims import (
 )
 from app.domain.outbox.deliveries import ClaimedDelivery
 from app.domain.permissions import Permission
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, row_in_portal
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, in_portal_unindexed
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.webhooks.calls import IS_REACHABLE
 
@@ -119,19 +119,24 @@ _again: Final = {
     "earlier_attempts": Delivery.attempts,
     "finished_at": null(),
 }
+MAX_BATCH: Final = 1000
+"""Deliveries that one statement locks or repeats."""
 _LOCK: Final = Statement(
     select(
+        Delivery.id,
         (IS_PENDING & IS_CLAIMED).label("is_running"),
         HAS_CONTENT.label("has_content"),
         IS_CALL.label("is_call"),
         Delivery.webhook_id,
         IS_REACHABLE.label("is_reachable"),
     )
-    .where(row_in_portal(Delivery))
+    .where(in_portal_unindexed(Delivery), in_list(Delivery.id, "ids"))
+    # In one order, so that two calls do not wait for each other.
+    .order_by(Delivery.id)
     .with_for_update()
 )
 _RETRY: Final = Statement(
-    update(Delivery).where(Delivery.portal_id == PORTAL_ID, in_list(Delivery.id, "ids")).values(**_again)
+    update(Delivery).where(in_portal_unindexed(Delivery), in_list(Delivery.id, "ids")).values(**_again)
 )
 _RETRY_FAILED: Final = Statement(
     update(Delivery)
@@ -153,9 +158,11 @@ def retry(work: UnitOfWork, delivery_ids: Sequence[int]) -> None:
     webhook=…) for a call that would not be made. Nothing is changed then.
     """
     work.authorize(Permission.OPERATE)
-    # In one order, so that two calls do not wait for each other.
-    for delivery_id in sorted(set(delivery_ids)):
-        row = work.fetch_one(_LOCK, id=delivery_id)
+    ids = sorted(set(delivery_ids))
+    batches = [ids[start : start + MAX_BATCH] for start in range(0, len(ids), MAX_BATCH)]
+    rows = {row["id"]: row for batch in batches for row in work.fetch_all(_LOCK, ids=batch)}
+    for delivery_id in ids:
+        row = rows.get(delivery_id)
         if row is None:
             raise NotFound("delivery", delivery_id)
         if not row["has_content"]:
@@ -166,7 +173,8 @@ def retry(work: UnitOfWork, delivery_ids: Sequence[int]) -> None:
             raise Conflict("delivery.webhook_deleted", {"id": delivery_id})
         if row["is_call"] and not row["is_reachable"]:
             raise Conflict("delivery.webhook_disabled", {"id": delivery_id, "webhook": row["webhook_id"]})
-    work.execute(_RETRY, ids=list(delivery_ids))
+    for batch in batches:
+        work.execute(_RETRY, ids=batch)
 
 
 def retry_failed(work: UnitOfWork) -> int:

@@ -72,15 +72,14 @@ class AstutoExpander:
         ]
 
     def _make_payload(self, work: UnitOfWork, portal: "_Portal", webhook_id: int, variables: Variables) -> CallPayload:
-        """The payload to store: its URL is encrypted, or it has the reason why the call can't be made."""
+        """The payload to store, encrypted, or with the reason why the call can't be made."""
         try:
             endpoint = portal.endpoint(webhook_id)
-            payload = work.compute(lambda: render_call(endpoint, variables, self._cipher))
+            return work.compute(lambda: render_call(endpoint, variables, self._cipher).encrypt(self._cipher))
         except TemplateError as error:
             return CallPayload(None, error=str(error))
         except UnreadableSecret:
             return CallPayload(None, error="its templates are encrypted with another secret of the server")
-        return encrypt_url(payload, self._cipher)
 
 
 class _Portal:

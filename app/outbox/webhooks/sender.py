@@ -102,9 +102,8 @@ class WebhookSender:
         """The payload of the delivery. Raises InvalidPayload and UnreadableSecret."""
         if delivery.payload is None:
             raise InvalidPayload
-        return CallPayload.from_json(
-            self._cipher.decrypt(delivery.payload) if delivery.is_encrypted else delivery.payload
-        )
+        text = self._cipher.decrypt(delivery.payload) if delivery.is_encrypted else delivery.payload
+        return CallPayload.from_json(text).decrypt_body(self._cipher)
 
 
 def after_success(work: UnitOfWork, webhook_id: int) -> None:

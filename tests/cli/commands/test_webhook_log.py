@@ -63,6 +63,26 @@ def test_calls_are_logged_with_request_and_response(cli: Cli, rows: Rows) -> Non
     assert cli.run("webhooks", "log", "1", "--since", "2999-01-01").out == "no calls\n"
 
 
+def test_a_body_that_is_stored_encrypted_is_shown(cli: Cli, rows: Rows) -> None:
+    create(cli)
+    create(cli)
+    add_calls(rows)
+    fields = {"content_type": None, "url": None, "error": None}
+
+    def set_body(text: str) -> None:
+        payload = json.dumps({"body": None, **fields, "encrypted_body": text})
+        rows(f"UPDATE deliveries SET payload = '{payload}' WHERE id = 1")
+
+    set_body(SecretCipher(SECRET.encode()).encrypt('{"title": "Dark mode"}'))
+    shown = json.loads(cli.json("outbox", "show", "1")["payload"])
+    assert cli.json("webhooks", "log", "1")["calls"][-1]["request_body"] == '{"title": "Dark mode"}'
+    assert shown == {"body": '{"title": "Dark mode"}', **fields, "encrypted_body": None}
+
+    set_body("not of this secret")
+    assert cli.json("webhooks", "log", "1")["calls"][-1]["request_body"] == "•••"
+    assert "encrypted with another secret key" in cli.error("outbox", "show", "1")
+
+
 def test_the_url_of_a_call_is_shown_masked(cli: Cli, rows: Rows) -> None:
     create(cli)
     create(cli)

@@ -215,7 +215,8 @@ def test_what_commands_do_is_sent(cli: Cli) -> None:
     cli.json("users", "create", "--email", "jane@example.com", "--name", "Jane Roe", "--role", "user")
     cli.json("posts", "set-moderation", str(number), "rejected")
     cli.json("statuses", "delete", str(planned))
-    expander = AstutoExpander(cipher=SecretCipher(SECRET.encode()))
+    cipher = SecretCipher(SECRET.encode())
+    expander = AstutoExpander(cipher=cipher)
     sent: list[NewDelivery] = []
 
     def keep(work: UnitOfWork, event: StoredEvent) -> Sequence[NewDelivery]:
@@ -225,7 +226,10 @@ def test_what_commands_do_is_sent(cli: Cli) -> None:
 
     write_in_portal(cli.first_portal.portal_id, lambda work: expand_next(work, keep, base_url="http://127.0.0.1"))
 
-    assert [(delivery.kind, json.loads(json.loads(delivery.payload or "")["body"])) for delivery in sent] == [
+    def read_body(delivery: NewDelivery) -> str:
+        return cipher.decrypt(json.loads(delivery.payload or "")["encrypted_body"])
+
+    assert [(delivery.kind, json.loads(read_body(delivery))) for delivery in sent] == [
         ("new_post", {"user": "", "status": "", "title": "Dark mode"}),
         ("new_user", {"user": "jane@example.com", "status": "", "title": ""}),
         ("post_status_change", {"user": "", "status": "New", "title": "Dark mode"}),

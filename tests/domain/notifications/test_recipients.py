@@ -48,6 +48,7 @@ TABLE: Final = {
     "mention": ("the mentioned user", False, False, "public", "at_once"),
     "new_post": ("everybody", False, True, "public", "never"),
     "approved": ("everybody", False, True, "public", "never"),
+    "published": ("everybody", False, True, "public", "never"),
     "pending_post": ("everybody", False, True, "pending", "never"),
 }
 
@@ -66,7 +67,7 @@ def expected_cadence(event: str, person: Person, actor: str, post_state: str) ->
 
 
 def kind_of(event: str) -> str:
-    return "new_post" if event == "approved" else event
+    return "new_post" if event in ("approved", "published") else event
 
 
 async def record_event(make: Factory, event: str, post: int) -> StoredEvent:
@@ -80,6 +81,10 @@ async def record_event(make: Factory, event: str, post: int) -> StoredEvent:
         other = await make.post(moderation="pending")
         await make.act(lambda work: moderation.approve(work, other))
         return replace(await last_event(make, "post.approved"), post_id=post)
+    if event == "published":
+        for _ in range(2):
+            await make.act(lambda work: publishing.toggle(work, post))
+        return await last_event(make, "post.published")
     if event == "status_change":
         await make.act(lambda work: update.change_status(work, post, make.statuses["Planned"], user_id=make.owner))
         return await last_event(make, "post.status_changed")
@@ -333,7 +338,8 @@ async def test_other_events_tell_nobody(make: Factory) -> None:
         # Its comment is deleted by now.
         *("comment.written", "comment.deleted", "post.deleted"),
     ]
-    assert [await recipients_of(make, event) for event in events] == [[]] * len(events)
+    told = {event.kind: found for event in events if (found := await recipients_of(make, event))}
+    assert told == {"post.published": [(moderator, "new_post")]}
 
 
 async def test_nobody_of_another_portal_is_told(make: Factory) -> None:

@@ -10,6 +10,7 @@ import pytest
 from app.adapters.database import NO_PORTAL, PortalContext
 from app.adapters.database.greenlet_bridge import await_in_greenlet
 from app.domain.events import Event, StoredEvent
+from app.domain.models.events import ACCOUNT_EVENTS
 from app.domain.outbox import events
 from app.domain.outbox.deliveries import NewDelivery
 from app.domain.outbox.events import WaitingPortal
@@ -186,6 +187,31 @@ async def test_only_events_of_the_portal_are_expanded(make: Factory) -> None:
         WaitingPortal(other, "other.example.com", is_only=False)
     ]
     assert await make.rows("SELECT DISTINCT portal_id FROM deliveries") == [{"portal_id": make.portal}]
+
+
+async def test_the_backlog_of_a_portal_hides_no_other_portal(make: Factory) -> None:
+    other, _ = await make.new_portal("Other", host="other.example.com", email="other@example.com")
+    await make.run("UPDATE facts SET expanded_at = created_at")
+    await record(make, *[Event("post.submitted") for _ in range(1500)])
+    await record(make, Event("post.submitted"), portal=other)
+
+    assert [each.id for each in await make.server.database.read(events.find_portals, NO_PORTAL)] == [make.portal, other]
+
+
+@pytest.mark.parametrize("kind", ACCOUNT_EVENTS)
+async def test_events_about_accounts_are_expanded_before_older_ones(kind: str, make: Factory) -> None:
+    await expand_all(make)
+    await record(make, *[Event("post.submitted") for _ in range(events.MAX_EVENTS + 1)], Event("user.registered"))
+    await record(make, Event(kind, subject_id=1), Event(kind, subject_id=2))
+
+    waiting = await make.act(lambda work: events.list_next(work, base_url=BASE_URL))
+
+    ids = [each.id for each in waiting]
+    assert [each.subject_id for each in waiting[:2]] == [1, 2]
+    assert {each.kind for each in waiting[2:]} == {"post.submitted"}
+    assert len(waiting) == events.MAX_EVENTS
+    assert ids == [*sorted(ids)[-2:], *sorted(ids)[:-2]]
+    assert (await expand_all(make))[-1].kind == "user.registered"
 
 
 async def test_the_only_portal_is_found_as_such(make: Factory) -> None:

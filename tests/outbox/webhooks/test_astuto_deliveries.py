@@ -30,6 +30,7 @@ from tests.outbox.webhooks.astuto_calls import (
     load_payloads,
     load_variables,
     post,
+    read_payload,
     user,
 )
 from tests.outbox.webhooks.expansion import expand
@@ -155,6 +156,19 @@ async def test_a_url_with_tags_is_stored_encrypted(make: Factory, expander: Astu
     assert payload == {"body": None, "content_type": None, "error": None}
 
 
+@pytest.mark.parametrize("template", ['{"key": "s3cret", "title": "{{ post.title }}"}', "s3cret {{ post.title }}"])
+async def test_a_rendered_body_is_stored_encrypted(template: str, make: Factory, expander: AstutoExpander) -> None:
+    await add_templates(make, body=template)
+    await make.post(title="Dark mode")
+
+    (delivery,) = await expand(make, expander)
+
+    assert "s3cret" not in (delivery.payload or "")
+    assert "Dark mode" not in (delivery.payload or "")
+    assert json.loads(delivery.payload or "")["body"] is None
+    assert "s3cret" in read_payload(delivery.payload)["body"]
+
+
 @pytest.mark.parametrize("body", [None, "", " \n", "{% if post_status %}{}{% endif %}"])
 async def test_an_empty_body_sends_none(body: str | None, make: Factory, expander: AstutoExpander) -> None:
     await add_templates(make, body=body)
@@ -256,7 +270,7 @@ async def test_slow_templates_lose_no_call(make: Factory, expander: AstutoExpand
 
     assert len(sent) < len(rows)
     assert [row["webhook_id"] for row in rows] == [slow, fine] * 8
-    payloads = [json.loads(row["payload"]) for row in rows]
+    payloads = [read_payload(row["payload"]) for row in rows]
     assert {payload["error"] for payload in payloads[::2]} == {
         "the body could not be rendered: line 1: it takes too long"
     }
