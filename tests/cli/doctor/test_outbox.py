@@ -101,12 +101,7 @@ def test_an_endpoint_whose_last_call_could_not_be_rendered_is_reported(cli: Cli,
     add_endpoint(rows, "Chat", failures=0)
     for state in ("failed", "delivered", "pending", "cancelled"):
         add_delivery(rows, "webhook", 1, state=state)
-        rows(
-            "UPDATE deliveries SET uuid = :uuid, due_at = :later WHERE state = :state",
-            uuid=state,
-            later=LATER,
-            state=state,
-        )
+        rows(f"UPDATE deliveries SET uuid = '{state}', due_at = '{LATER}' WHERE state = '{state}'")
     rows("UPDATE deliveries SET payload = :payload", payload=CallPayload(None, error="it is not JSON").to_json())
     assert find_well(cli, "endpoints") == "none fails"
 
@@ -125,10 +120,10 @@ def test_emails_that_failed_for_good_in_the_last_days_are_counted(cli: Cli, rows
     add_delivery(rows, "email", None, state="failed")
     add_delivery(rows, "email", None, state="cancelled")
     add_delivery(rows, "webhook", 1, state="failed")
-    rows("UPDATE deliveries SET finished_at = :moment", moment=LATE)
+    rows(f"UPDATE deliveries SET finished_at = '{LATE}'")
     assert find_well(cli, "outbox") == "nothing is late"
 
-    rows("UPDATE deliveries SET finished_at = :moment", moment=LATER)
+    rows(f"UPDATE deliveries SET finished_at = '{LATER}'")
 
     assert find_well(cli, "outbox") == (
         "nothing is late; 1 email failed for good in the last 3 days "
