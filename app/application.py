@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from app.adapters.csrf_tokens import CsrfTokens
 from app.adapters.database import Clock, utc_now
@@ -30,7 +30,7 @@ from app.background import (
 )
 from app.domain.errors import ServiceUnavailable
 from app.http.request import RequestContext, RequestObserver
-from app.observability.metrics import SharedMetrics
+from app.observability.metrics import MEASURE_SECONDS, SharedMetrics
 from app.outbox.assembly import build_worker
 from app.public_url import PublicUrl
 from app.settings import Settings
@@ -66,9 +66,6 @@ def background_jobs(services: Services) -> list[Job]:
         Job("the sweep of sessions", 3600.0, lambda: delete_expired_sign_ins(database)),
         Job("the sweep of files", 3600.0, services.uploads.delete_orphans),
     ]
-
-
-MEASURE_SECONDS: Final = 1.0
 
 
 class Observer(Protocol):

@@ -95,5 +95,6 @@ def _submission(work: UnitOfWork, post: int) -> StoredEvent:
         actor_id=dataset.OWNER,
         body={"moderation": "approved"},
         base_url="http://127.0.0.1",
+        request_base_url="http://127.0.0.1",
         created_at=work.now,
     )

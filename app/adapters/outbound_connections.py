@@ -176,7 +176,8 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
             return allowed[:MAX_ADDRESSES]
         reasons = [f"{address} is a {kind} address" for address, kind in kinds.items()][:MAX_ADDRESSES]
         raise OutboundError(
-            f"{host} must not be called: {', '.join(reasons)}; EARSHOT_OUTBOUND_ALLOW can allow its network"
+            f"{host} must not be called: {', '.join(reasons)}; "
+            "EARSHOT_OUTBOUND_ALLOW can allow its network, after a restart"
         )
 
     async def _find_texts(self, host: str) -> Sequence[str]:

@@ -31,6 +31,7 @@ from app.adapters.outbound_connections import (
     describe_connect_error,
 )
 from app.domain.outbox.deliveries import MAX_RESPONSE_CHARACTERS
+from app.domain.webhooks.validation import HEADER_NAME
 
 __all__ = [
     "InvalidOutboundRequest",
@@ -58,7 +59,6 @@ KEEP_ALIVE_SECONDS: Final = 2.0
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _MAX_HOST_NAME: Final = 253
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[^\0\r\n]*")
 _INVALID_HEADER: Final = "a header of the request is not valid"
 
@@ -248,7 +248,7 @@ def _build_request(
     method: str, url: httpx.URL, headers: Sequence[tuple[str, str]], content: bytes | None
 ) -> httpcore.Request:
     # h11 checks them too, but only when there is a connection.
-    if not all(_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value) for name, value in headers):
+    if not all(HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value) for name, value in headers):
         raise InvalidOutboundRequest(_INVALID_HEADER)
     encoded = [(name.encode(), value.encode()) for name, value in headers]
     # httpx adds Host and Content-Length.

@@ -119,7 +119,7 @@ return answer
 class RedisRateLimiter:
     """Counters shared by all processes. While Redis is unreachable each process counts by itself and logs it once."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, timeout_seconds: float = REDIS_TIMEOUT_SECONDS) -> None:
         """Raises InvalidValue for a URL with options that the client does not know."""
         from redis.asyncio import BlockingConnectionPool, Redis
         from redis.exceptions import RedisError
@@ -128,9 +128,9 @@ class RedisRateLimiter:
             pool: Any = BlockingConnectionPool.from_url(
                 url,
                 max_connections=20,
-                timeout=REDIS_TIMEOUT_SECONDS,
-                socket_timeout=REDIS_TIMEOUT_SECONDS,
-                socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
+                timeout=timeout_seconds,
+                socket_timeout=timeout_seconds,
+                socket_connect_timeout=timeout_seconds,
             )
             # Only a connection rejects an unknown option. Making one does not connect.
             pool.make_connection()
@@ -141,6 +141,7 @@ class RedisRateLimiter:
             ) from None
         # A client made by `from_pool` closes the pool; one with `connection_pool=` leaves its connections open.
         self._redis: Any = Redis.from_pool(pool)
+        self._timeout_seconds = timeout_seconds
         self._script: Any = self._redis.register_script(_SCRIPT)
         self._errors = (OSError, TimeoutError, RedisError)
         self._memory = MemoryRateLimiter()
@@ -153,7 +154,7 @@ class RedisRateLimiter:
         if not self._is_down:
             try:
                 # Covers all of it: waiting for a free connection, connecting, and the response.
-                async with asyncio.timeout(REDIS_TIMEOUT_SECONDS):
+                async with asyncio.timeout(self._timeout_seconds):
                     return await self._hit_shared(names, now)
             except self._errors as error:
                 self._mark_down(error)
@@ -171,7 +172,7 @@ class RedisRateLimiter:
 
     async def _probe(self) -> None:
         try:
-            async with asyncio.timeout(REDIS_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._timeout_seconds):
                 await self.ping()
         except self._errors as error:
             self._mark_down(error)

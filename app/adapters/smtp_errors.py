@@ -27,6 +27,7 @@ _NAME_MISMATCH: Final = frozenset({62, 63, 64})
 """Codes of OpenSSL for a certificate of another host, email or IP address."""
 _UNKNOWN_AUTHORITY: Final = frozenset({2, 18, 19, 20, 21})
 """Codes of OpenSSL for a certificate, or its issuer, that the system does not trust."""
+_END_OF_SUMMARY: Final = re.compile(r": |, so |, which ")
 _CHECK_ADDRESS: Final = "check host and port of EARSHOT_SMTP_URL"
 
 
@@ -64,6 +65,11 @@ class SmtpError(Exception):
         self.status = status
         """The code of the server's reply, if there was one."""
         self.step = step
+
+    @property
+    def summary(self) -> str:
+        """The reason without the remedy and without the server's reply, which may quote an address."""
+        return _END_OF_SUMMARY.split(str(self), maxsplit=1)[0]
 
 
 class Progress:

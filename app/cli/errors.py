@@ -74,6 +74,14 @@ _CONFLICTS: Final = {
     "webhook.description_taken": "another webhook of this portal has this description",
     "delivery.emptied": "delivery {id} can't be repeated, because its content contained a secret and was deleted",
     "delivery.running": "delivery {id} is being attempted: wait until the attempt has ended",
+    "delivery.unrendered": (
+        "call {id} could not be rendered for its event, and is not rendered again, so it can't be repeated"
+    ),
+    "delivery.webhook_deleted": "delivery {id} can't be repeated, because its webhook was deleted",
+    "delivery.webhook_disabled": (
+        "delivery {id} can't be repeated, because webhook {webhook} is disabled: enable it first "
+        "(earshot webhooks enable {webhook})"
+    ),
 }
 
 _OTHER_SECRET: Final = Problem(

@@ -3,8 +3,10 @@
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import urlsplit
 
 import orjson
 import typer
@@ -16,6 +18,9 @@ from app.domain.models.portals import DIALECTS
 from app.domain.unset import UNSET
 from app.domain.webhooks.endpoints import EndpointSettings
 from app.domain.webhooks.validation import MAX_BODY, MAX_DESCRIPTION, MAX_SECRET, MAX_URL
+
+if TYPE_CHECKING:
+    from app.adapters.outbound_addresses import Network
 
 MAX_HEADERS_JSON: Final = 128 * 1024
 
@@ -114,6 +119,22 @@ def read_settings(
     elif body_file is not None:
         changes["body"] = _read_file(body_file)
     return replace(settings, **changes)
+
+
+def warn_of_address(url: str, allowed_networks: "Sequence[Network]") -> str:
+    """A line about an address that is not called now, or nothing. No name is resolved, except `localhost`."""
+    from app.adapters.outbound_addresses import find_restriction
+
+    try:
+        host = urlsplit(url).hostname or ""
+        kind = find_restriction(ip_address("127.0.0.1" if host == "localhost" else host), allowed_networks)
+    except ValueError:
+        # It is a name, or the address is a template.
+        return ""
+    if kind is None:
+        return ""
+    remedy = "EARSHOT_OUTBOUND_ALLOW can allow its network, after a restart"
+    return f"\nwarning: {host} must not be called, because it is a {kind} address; {remedy}"
 
 
 def check_templates(settings: EndpointSettings) -> None:

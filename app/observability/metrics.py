@@ -26,6 +26,8 @@ OTHER: Final = "other"
 """The label of methods that no route has: clients may invent any number of them."""
 NO_ROUTE: Final = "(no route)"
 
+MEASURE_SECONDS: Final = 1.0
+"""The interval in which a process measures what it does not count, such as its connections."""
 FILES: Final = ("counter", "gauge_sum", "histogram")
 FILE_BYTES: Final = 1024 * 1024
 """More than the metrics of all routes need."""

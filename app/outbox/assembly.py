@@ -46,6 +46,9 @@ class Channels:
     """What the channels give to the worker. A channel without a sender is not delivered: its deliveries wait."""
 
     expanders: Sequence[Expander] = ()
+    """They run in the transaction that stores what they return, so they may write, too."""
+    call_expanders: Sequence[Expander] = ()
+    """They make webhook calls. They run before that transaction, and only read."""
     senders: Mapping[str, Sender] = field(default_factory=dict)
     after_attempt: Sequence[AfterAttempt] = ()
     jobs: Sequence[Job] = ()
@@ -69,6 +72,8 @@ def build_channels(settings: Settings, database: Database, cipher: SecretCipher,
         expanders=(
             expand_notifications,
             accounts.build_expander(cipher),
+        ),
+        call_expanders=(
             ProductLiftExpander(secret=settings.secret, signer=FileSigner(settings.secret, clock=utc_now)),
             AstutoExpander(cipher=cipher),
         ),
@@ -84,8 +89,8 @@ def load_email(work: UnitOfWork, delivery: ClaimedDelivery) -> Content | str:
     """The content of an email of any kind, or the reason why it must not be sent any more."""
     if delivery.kind in ACCOUNT_KINDS:
         return accounts.load_account_content(work, delivery)
-    # The first mail server of a portal would send what was queued for weeks.
-    if work.now - to_datetime(delivery.created_at) > MAX_NOTIFICATION_AGE:
+    # The first mail server of a portal would send what was queued for weeks. What was repeated on demand is wanted.
+    if delivery.earlier_attempts == 0 and work.now - to_datetime(delivery.created_at) > MAX_NOTIFICATION_AGE:
         return TOO_OLD
     return load_content(work, delivery)
 
@@ -105,20 +110,27 @@ def build_worker(
 ) -> Worker:
     """A worker for this database, not yet started. `channels` replace those of `build_channels`."""
     urls = build_urls(settings, database)
+    limits = limits or Limits()
     if channels is None:
         channels = build_channels(settings, database, cipher, urls)
     senders = channels.senders
     keep = timedelta(days=settings.outbox_keep_days)
     return Worker(
         database,
-        Expansion(database, channels.expanders, urls),
+        Expansion(
+            database,
+            channels.expanders,
+            urls,
+            call_expanders=channels.call_expanders,
+            retry_seconds=limits.poll_seconds,
+        ),
         senders,
         Recorder(database, after_attempt=channels.after_attempt),
         jobs=[
             Job("the sweep of the outbox", SWEEP_SECONDS, lambda: sweep_all(database, keep, channels=senders)),
             *channels.jobs,
         ],
-        limits=limits or Limits(),
+        limits=limits,
     )
 
 

@@ -1,7 +1,7 @@
 """What the worker needs of a channel: which deliveries an event has, and how one is sent."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
@@ -10,7 +10,7 @@ from app.domain.outbox.deliveries import ClaimedDelivery, NewDelivery
 from app.domain.unit_of_work import UnitOfWork
 
 Expander: TypeAlias = Callable[[UnitOfWork, StoredEvent], Sequence[NewDelivery]]
-"""The deliveries of an event in its portal. It runs in the transaction that stores them, so it may write, too."""
+"""The deliveries of an event in its portal."""
 
 
 class Result(StrEnum):
@@ -35,6 +35,12 @@ class Outcome:
     response_body: str | None = None
     retry_after_seconds: float | None = None
     """How long the receiver asked to wait."""
+    is_unsendable: bool = False
+    """Nothing was sent because of the content itself, such as a template that can't be rendered."""
+    log_error: str | None = field(default=None, compare=False)
+    """The kind of the error for the log, where `error` may contain a value or an address."""
+    request: str | None = field(default=None, compare=False)
+    """What was sent apart from the body, as `Delivery.request` stores it."""
 
 
 class Sender(Protocol):

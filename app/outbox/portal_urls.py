@@ -41,7 +41,7 @@ class PortalUrls:
         if host is None:
             return f"http://[{own_host}]:{port}" if ":" in own_host else f"http://{own_host}:{port}"
         # Without a public URL the scheme is not known. Mail leads to servers with TLS, except on the same machine.
-        return f"http://{host}:{port}" if _is_local(host) else f"https://{host}"
+        return f"http://{host}:{port}" if is_local(host) else f"https://{host}"
 
     async def find(self, portal_id: int) -> str:
         """The base URL of a portal, without a slash at the end. It may be a minute old. Raises ServiceUnavailable."""
@@ -57,7 +57,8 @@ class PortalUrls:
         return url
 
 
-def _is_local(host: str) -> bool:
+def is_local(host: str) -> bool:
+    """Whether the host is this machine, by its name or its address."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -16,15 +16,21 @@ from app.domain.outbox.deliveries import ClaimedDelivery
 from app.domain.permissions import OPERATOR
 from app.domain.unit_of_work import UnitOfWork
 from app.outbox.base import Outcome, Result
+from app.outbox.failure_log import log_failure, log_warning
 from app.outbox.retries import choose_delay
 
 log = logging.getLogger("earshot.outbox")
 
-AfterAttempt: TypeAlias = Callable[[UnitOfWork, ClaimedDelivery, State], None]
-"""Called in the transaction that stores the outcome, with the delivery's new state, in the delivery's portal."""
+AfterAttempt: TypeAlias = Callable[[UnitOfWork, ClaimedDelivery, State, Outcome], str | None]
+"""Called in the transaction that stores the outcome, with the delivery's new state, in the delivery's portal.
+
+It returns what is to be logged as a warning after the transaction, or None.
+"""
 CountAttempt: TypeAlias = Callable[[str, str, str], None]
 """Called after the transaction, with the channel, the kind, and the outcome: delivered, retry, failed or cancelled."""
 
+_Stored: TypeAlias = tuple[list[State | None], list[tuple[ClaimedDelivery, str]]]
+"""The new states, and the warnings to be logged."""
 _STATES: Final[dict[Result, State]] = {
     Result.DELIVERED: "delivered",
     Result.RETRY: "pending",
@@ -102,7 +108,7 @@ class Recorder:
     async def _store_until_done(self, portal_id: int, attempts: Sequence[Attempt]) -> None:
         while True:
             try:
-                states = await self._store(portal_id, attempts)
+                states, warnings = await self._store(portal_id, attempts)
             except ServiceUnavailable as error:
                 log.warning("the outcomes of deliveries wait for the database: %s", error)
                 # After an uncertain commit the second run finds that the claims have ended, and changes nothing.
@@ -111,35 +117,41 @@ class Recorder:
             except Exception as error:
                 # A bug. The deliveries are repeated when their leases end.
                 log.error("the outcomes of %d deliveries could not be stored", len(attempts), exc_info=error)
-                states = [None] * len(attempts)
+                states, warnings = [None] * len(attempts), []
             for attempt, state in zip(attempts, states, strict=True):
                 if state is not None:
                     delivery = attempt.delivery
                     self.count(delivery.channel, delivery.kind, "retry" if state == "pending" else state)
+                    log_failure(delivery, attempt.outcome, state)
                 if not attempt.stored.done():
                     attempt.stored.set_result(state)
+            for delivery, warning in warnings:
+                log_warning(warning, delivery)
             return
 
-    async def _store(self, portal_id: int, attempts: Sequence[Attempt]) -> list[State | None]:
+    async def _store(self, portal_id: int, attempts: Sequence[Attempt]) -> _Stored:
         # The responses may be long: on SQLite storing them would block the event loop.
         return await self._database.write(
             lambda work: self._store_all(work, attempts), PortalContext(portal_id, OPERATOR), in_thread=True
         )
 
-    def _store_all(self, work: UnitOfWork, attempts: Sequence[Attempt]) -> list[State | None]:
+    def _store_all(self, work: UnitOfWork, attempts: Sequence[Attempt]) -> _Stored:
         results = [(attempt.delivery, _to_result(work, attempt)) for attempt in attempts]
         # Most attempts deliver, so these share a statement.
         stored = claims.record_delivered(work, [each for each in results if each[1].state == "delivered"])
         states: list[State | None] = []
-        for delivery, result in results:
+        warnings: list[tuple[ClaimedDelivery, str]] = []
+        for attempt, (delivery, result) in zip(attempts, results, strict=True):
             is_stored = (
                 delivery.id in stored if result.state == "delivered" else claims.record_result(work, delivery, result)
             )
             states.append(result.state if is_stored else None)
             if is_stored:
                 for call in self._after_attempt:
-                    call(work, delivery, result.state)
-        return states
+                    warning = call(work, delivery, result.state, attempt.outcome)
+                    if warning is not None:
+                        warnings.append((delivery, warning))
+        return states, warnings
 
     async def _end_claims(
         self, end: Callable[[UnitOfWork, ClaimedDelivery], None], deliveries: Sequence[ClaimedDelivery]
@@ -161,7 +173,7 @@ def _to_result(work: UnitOfWork, attempt: Attempt) -> AttemptResult:
     state = _STATES[outcome.result]
     due_at = None
     if outcome.result is Result.RETRY:
-        delay = choose_delay(delivery.attempts, retry_after_seconds=outcome.retry_after_seconds)
+        delay = choose_delay(delivery.attempts_since_repeat, retry_after_seconds=outcome.retry_after_seconds)
         if delay is None:
             state = "failed"
         else:
@@ -170,9 +182,10 @@ def _to_result(work: UnitOfWork, attempt: Attempt) -> AttemptResult:
         state=state,
         due_at=due_at,
         error=outcome.error,
+        request=outcome.request,
         response_status=outcome.response_status,
         response_body=outcome.response_body,
-        duration_ms=attempt.duration_ms,
+        duration_ms=None if outcome.result is Result.CANCELLED else attempt.duration_ms,
     )
 
 

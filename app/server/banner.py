@@ -4,6 +4,7 @@ import shlex
 from typing import Final
 
 from app.adapters.rate_limiter import RateLimit
+from app.adapters.smtp_server import SmtpServer
 from app.backends import open_database
 from app.domain.portals.bootstrap import FirstPortal
 from app.public_url import SIGN_IN_LINK
@@ -39,7 +40,7 @@ def _format_request(key: str, address: str) -> str:
 
 
 def startup_banner(settings: Settings, address: str, *, redis: bool | None, metrics: str | None = None) -> str:
-    """What every start prints: addresses, database, data directory, limits, and problems."""
+    """What every start prints: addresses, database, data directory, mail server, limits, and problems."""
     everywhere = settings.host in ("", "0.0.0.0", "::")  # noqa: S104
     rows = [
         ("address", f"{address}  (interactive documents: {address}/docs)"),
@@ -48,12 +49,20 @@ def startup_banner(settings: Settings, address: str, *, redis: bool | None, metr
         ("database", open_database(settings).describe()),
         ("data", f"{settings.data_dir.absolute()}"),
         ("uploads", mask_secrets(settings.storage_url) if settings.storage_url else "in the data directory"),
+        ("mail", _mail(settings)),
+        *([] if settings.outbox else [("outbox", "off (EARSHOT_OUTBOX); `earshot outbox run` delivers")]),
         ("limits", _limits(settings)),
         *([("Redis", "does not answer; until it does, each process counts separately")] if redis is False else []),
         *([("metrics", metrics)] if metrics else []),
         ("processes", str(settings.workers)),
     ]
     return f"Earshot {program_version()}\n" + "".join(f"  {name:<10} {value}\n" for name, value in rows)
+
+
+def _mail(settings: Settings) -> str:
+    if settings.smtp_url is None or settings.sender is None:
+        return "not configured, emails stay queued (EARSHOT_SMTP_URL)"
+    return f"{SmtpServer.parse(settings.smtp_url).place}, from {settings.sender.address}"
 
 
 def _limits(settings: Settings) -> str:

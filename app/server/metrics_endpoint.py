@@ -20,6 +20,7 @@ from app.observability.metrics import metrics_files
 from app.server import StartupError, sockets
 from app.server.connections import ConnectionLimit
 from app.server.http_limits import uvicorn_config
+from app.server.sockets import SettingNames
 from app.settings import Settings
 
 PATH: Final = "/metrics"
@@ -30,12 +31,15 @@ BACKLOG_TTL_SECONDS: Final = 5.0
 BACKLOG_TIMEOUT_SECONDS: Final = 3.0
 
 
-def open_metrics_port(settings: Settings) -> socket.socket | None:
-    """Open the port for scrapes, or return None where there is no setting for it. Raises StartupError."""
+def open_metrics_port(settings: Settings, names: SettingNames = sockets.METRICS) -> socket.socket | None:
+    """Open the port for scrapes, or return None where there is no setting for it. Raises StartupError.
+
+    `names` are those of the settings, for its message.
+    """
     if settings.metrics_address is None:
         return None
     try:
-        (listener,) = sockets.listen(*settings.metrics_address, 1, sockets.METRICS)
+        (listener,) = sockets.listen(*settings.metrics_address, 1, names)
     except StartupError:
         # Only now, because the system may permit one port on two addresses.
         sockets.require_own_metrics_port(settings)
@@ -44,14 +48,14 @@ def open_metrics_port(settings: Settings) -> socket.socket | None:
 
 
 @contextmanager
-def metrics_directory(settings: Settings) -> Iterator[Path | None]:
-    """The directory of all workers' metrics inside the block; None where there is no port. Raises StartupError."""
+def metrics_directory(settings: Settings, *, processes: int) -> Iterator[Path | None]:
+    """The directory of the processes' metrics inside the block; None where there is no port. Raises StartupError."""
     with ExitStack() as stack:
         directory = None
         if settings.metrics_port is not None:
             parent = settings.data_dir.absolute()
             try:
-                directory = stack.enter_context(metrics_files(parent, settings.workers))
+                directory = stack.enter_context(metrics_files(parent, processes))
             except OSError as error:
                 raise StartupError(
                     f"the metrics can't be written to {parent} ({error.strerror})",

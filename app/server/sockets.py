@@ -25,6 +25,8 @@ _ADDRESSES: Final = "write an IP address of this machine: 127.0.0.1 for this mac
 REQUESTS: Final = SettingNames("EARSHOT_HOST", "--port")
 _ANY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104
 METRICS: Final = SettingNames("EARSHOT_METRICS_HOST", "EARSHOT_METRICS_PORT")
+METRICS_OF_OUTBOX: Final = SettingNames("EARSHOT_METRICS_HOST", "--metrics-port")
+"""The server may have the port of the setting."""
 
 
 def require_own_metrics_port(settings: Settings) -> None:

@@ -19,6 +19,11 @@ SECRET = sa.text("channel = 'email' and is_encrypted and payload is not null")
 
 POST_DELETED = sa.text("kind = 'post.deleted'")
 COMMENT_DELETED = sa.text("kind = 'comment.deleted'")
+WAITING = sa.text("expanded_at is null")
+ACCOUNT = sa.text(
+    "expanded_at is null and kind in ('user.invited', 'user.password_reset_requested', 'user.confirmation_requested', "
+    "'user.email_changed', 'user.password_changed')"
+)
 
 
 def upgrade() -> None:
@@ -44,9 +49,19 @@ def upgrade() -> None:
     )
     # Events of the time without deliveries reach nobody.
     op.execute("UPDATE facts SET expanded_at = created_at WHERE expanded_at IS NULL")
+    op.drop_index("ix_facts_waiting", "facts")
+    _create_index_of_waiting("ix_facts_waiting", ["portal_id", "id"], WAITING)
+    _create_index_of_waiting("ix_facts_account", ["id"], ACCOUNT)
+
+
+def _create_index_of_waiting(name: str, columns: list[str], condition: sa.TextClause) -> None:
+    op.create_index(name, "facts", columns, sqlite_where=condition, postgresql_where=condition)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_facts_account", "facts")
+    op.drop_index("ix_facts_waiting", "facts")
+    _create_index_of_waiting("ix_facts_waiting", ["id"], WAITING)
     op.drop_index("ix_facts_comment_deleted", "facts")
     op.drop_index("ix_facts_post_deleted", "facts")
     op.drop_index("ix_users_recap", "users")
@@ -104,8 +119,10 @@ def _create_deliveries() -> None:
         sa.Column("due_at", MOMENT, nullable=False),
         sa.Column("claim", sa.String(length=36), nullable=True),
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("earlier_attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("payload", sa.Text(), nullable=True),
         sa.Column("is_encrypted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("request", sa.Text(), nullable=True),
         sa.Column("response_status", sa.Integer(), nullable=True),
         sa.Column("response_body", sa.Text(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),

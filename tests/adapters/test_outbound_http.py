@@ -133,7 +133,7 @@ async def test_no_notation_of_a_loopback_address_is_connected_to(host: str) -> N
     async with raw_receiver(OK) as receiver, outbound_client(allowed_networks=()) as client:
         message = await reason(client, f"http://{host}:{receiver.port}/hook")
 
-    assert "EARSHOT_OUTBOUND_ALLOW can allow its network" in message
+    assert "EARSHOT_OUTBOUND_ALLOW can allow its network, after a restart" in message
     assert receiver.connections == 0
 
 

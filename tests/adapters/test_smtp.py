@@ -167,6 +167,7 @@ async def test_required_encryption_that_is_not_offered_ends_the_attempt_before_t
         f"127.0.0.1:{sink.port} does not offer STARTTLS, which is required, "
         "so write smtps://, another port or ?starttls=optional in EARSHOT_SMTP_URL"
     )
+    assert error.summary == f"127.0.0.1:{sink.port} does not offer STARTTLS"
     assert (error.is_permanent, sink.commands) == (False, [])
 
 
@@ -207,6 +208,8 @@ async def test_a_rejection_is_final_only_for_the_email_itself(
 
     assert str(failure.value) == f"127.0.0.1:{sink.port} {reason}"
     assert (failure.value.is_permanent, failure.value.status) == (is_permanent, int(reply[:3]))
+    assert str(failure.value).startswith(failure.value.summary)
+    assert reply[4:] not in failure.value.summary
     assert len(sink.envelopes) == 1
     # A wrong address costs no connection.
     assert sink.connections_count == (1 if command == "RCPT" else 2)
@@ -221,6 +224,7 @@ async def test_a_wrong_password_is_the_operators_fault() -> None:
         f"127.0.0.1:{sink.port} rejected the user and the password of EARSHOT_SMTP_URL: "
         "535 5.7.8 Authentication credentials invalid"
     )
+    assert error.summary == f"127.0.0.1:{sink.port} rejected the user and the password of EARSHOT_SMTP_URL"
     assert (error.is_permanent, error.status) == (False, 535)
 
 

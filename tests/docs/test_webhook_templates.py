@@ -22,10 +22,10 @@ GUIDE: Final = (ROOT / "docs" / "operating" / "webhook-templates.md").read_text(
 CONTRACT: Final = (ROOT / "docs" / "contracts" / "astuto.md").read_text(encoding="utf-8")
 TEMPLATES: Final = dict(re.findall(r"`(\w+\.liquid)`:\n\n```liquid\n(.*?)```", GUIDE, re.DOTALL))
 COMMANDS: Final = re.findall(r"^    ((?:printf [^|]*\|\n +)?earshot webhooks (?:.*\\\n)*.*)$", GUIDE, re.MULTILINE)
-TITLE, DESCRIPTION = 'Say "hi" {{ x }}', "Two\nlines"
-URL: Final = "http://127.0.0.1:8000/posts/say-hi-x"
+TITLE, DESCRIPTION = 'Say "hi" {{ x }} <b> & &lt;', "Two\nlines"
+URL: Final = "http://127.0.0.1:8000/posts/say-hi-x-b-lt"
 BODIES: Final[dict[str, Any]] = {
-    "slack.liquid": {"text": f"Owner wrote <{URL}|{TITLE}>"},
+    "slack.liquid": {"text": f'Owner wrote <{URL}|Say "hi" {{{{ x }}}} &lt;b&gt; &amp; &amp;lt;>'},
     "jira.liquid": {
         "fields": {
             "project": {"key": "PROJECT"},

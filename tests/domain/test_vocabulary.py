@@ -10,11 +10,12 @@ CONTRACT = re.compile(r"docs/contracts/(productlift|astuto)\.md")
 
 
 def test_the_domain_names_products_only_in_stored_values() -> None:
+    """An endpoint is called in the format of one of the products, so `webhooks` says what each format has."""
     lines = {
         f"{path.relative_to(DOMAIN)}: {line.strip()}"
         for path in DOMAIN.rglob("*.py")
         for line in path.read_text(encoding="utf-8").splitlines()
-        if re.search("productlift|astuto", CONTRACT.sub("", line), re.IGNORECASE)
+        if path.parent.name != "webhooks" and re.search("productlift|astuto", CONTRACT.sub("", line), re.IGNORECASE)
     }
 
     assert lines == {

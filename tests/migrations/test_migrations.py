@@ -3,9 +3,7 @@
 import asyncio
 import itertools
 import re
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +13,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import DBAPIError
 
 from app.adapters.database import PortalContext
 from app.adapters.database.migrations import _config, downgrade, migrate, with_connection
-from app.adapters.database.revisions import HEAD, REVISIONS, NewerDatabase
+from app.adapters.database.revisions import HEAD, REVISIONS
 from app.application import create_app
 from app.background import index_new_posts
 from app.domain import installation
@@ -352,53 +349,6 @@ async def test_a_downgrade_to_base_leaves_no_table(filled: str) -> None:
 
     assert await tables(filled) == {"alembic_version"}
     assert await run_sql(filled, "SELECT * FROM alembic_version") == []
-
-
-async def test_a_database_at_the_newest_revision_stays_unchanged(filled: str, tmp_path: Path) -> None:
-    before = await rows(filled)
-
-    await migrate(filled)
-
-    assert await rows(filled) == before
-
-
-async def test_a_database_of_a_newer_version_is_rejected_unchanged(filled: str) -> None:
-    before = await rows(filled)
-    await run_sql(filled, "UPDATE alembic_version SET version_num = '9999'")
-
-    with pytest.raises(NewerDatabase) as error:
-        await migrate(filled)
-
-    assert str(error.value) == (
-        f"the database is of a newer Earshot (revision 9999; this one knows {HEAD}): "
-        "start that version, or restore a backup"
-    )
-    assert await rows(filled) == before
-    assert await run_sql(filled, "SELECT version_num FROM alembic_version") == [("9999",)]
-
-
-async def test_a_failed_migration_changes_nothing(blank: str) -> None:
-    await run_sql(blank, "CREATE TABLE votes (id INTEGER)")
-
-    with pytest.raises(DBAPIError):
-        await migrate(blank)
-
-    assert await tables(blank) == {"votes"}
-
-
-async def test_concurrently_started_servers_migrate_once(blank: str) -> None:
-    together = threading.Barrier(4)
-
-    def start() -> None:
-        together.wait()
-        asyncio.run(migrate(blank))
-
-    with ThreadPoolExecutor(4) as threads:
-        for started in [threads.submit(start) for _ in range(4)]:
-            await asyncio.to_thread(started.result)
-
-    assert await tables(blank) == {*Base.metadata.tables, "alembic_version"}
-    assert revisions()[-1] == HEAD
 
 
 def test_no_migration_imports_the_application() -> None:

@@ -37,7 +37,11 @@ def port_of(serving: Serving) -> int:
 
 
 def scrape(serving: Serving, accept: str = "text/plain") -> httpx.Response:
-    response = httpx.get(f"http://127.0.0.1:{port_of(serving)}/metrics", headers={"accept": accept}, timeout=30)
+    return scrape_url(f"http://127.0.0.1:{port_of(serving)}/metrics", accept)
+
+
+def scrape_url(url: str, accept: str = "text/plain") -> httpx.Response:
+    response = httpx.get(url, headers={"accept": accept}, timeout=30)
     assert response.status_code == 200
     return response
 
@@ -57,7 +61,12 @@ def samples_of(text: str) -> dict[str, dict[Labels, float]]:
 
 def metrics_of(serving: Serving) -> dict[str, dict[Labels, float]]:
     """The samples of a scrape."""
-    response = scrape(serving)
+    return metrics_at(f"http://127.0.0.1:{port_of(serving)}/metrics")
+
+
+def metrics_at(url: str) -> dict[str, dict[Labels, float]]:
+    """The samples of a scrape of this URL."""
+    response = scrape_url(url)
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     return samples_of(response.text)
 

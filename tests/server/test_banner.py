@@ -73,6 +73,19 @@ def test_a_start_reports_addresses_public_url_and_missing_redis(sqlite: Earshot)
     assert "Other commands: earshot --help lists them; in a checkout type ./manage earshot --help" in lines
 
 
+def test_a_start_reports_the_mail_server_and_that_another_process_delivers(sqlite: Earshot) -> None:
+    serving = start_and_end(
+        sqlite,
+        EARSHOT_SMTP_URL="smtps://jane:s3cret@mail.example.com",
+        EARSHOT_MAIL_FROM="Feedback <feedback@example.com>",
+        EARSHOT_OUTBOX="off",
+    )
+
+    lines = serving.output.splitlines()
+    assert "  mail       mail.example.com:465, from feedback@example.com" in lines
+    assert "  outbox     off (EARSHOT_OUTBOX); `earshot outbox run` delivers" in lines
+
+
 def test_the_demo_is_added_to_an_empty_database_only(earshot: Earshot) -> None:
     with earshot.serving("--demo") as first:
         of_productlift, of_astuto = curl_lines(first)

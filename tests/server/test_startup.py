@@ -25,6 +25,7 @@ def test_only_the_first_start_prints_the_keys(earshot: Earshot) -> None:
         f"  database   {where}",
         f"  data       {earshot.folder}/data",
         "  uploads    in the data directory",
+        "  mail       not configured, emails stay queued (EARSHOT_SMTP_URL)",
         "  limits     ProductLift 60 in 60 s a key; Astuto 100 in 300 s a key, 100 in 300 s an address; "
         "counted in this process",
         "  processes  1",

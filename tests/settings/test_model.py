@@ -6,10 +6,8 @@ from pathlib import Path
 import pytest
 
 from app import backends
-from app.adapters.mailbox import Mailbox
 from app.adapters.rate_limiter import RateLimit
-from app.adapters.smtp_server import SmtpServer
-from app.settings import InvalidSettings, Settings, mask_secrets
+from app.settings import InvalidSettings, Settings
 from tests.support.checkout import ROOT
 from tests.support.messages import is_documented
 
@@ -315,65 +313,9 @@ def test_a_trailing_slash_is_removed_from_the_public_url(text: str, url: str) ->
     assert Settings.load(base_url=text).base_url == url
 
 
-@pytest.mark.parametrize(
-    ("url", "server"),
-    [
-        ("smtp://localhost", SmtpServer("localhost", 25, "optional")),
-        ("smtp://relay.example.com:2525/", SmtpServer("relay.example.com", 2525, "optional")),
-        ("smtp://relay.example.com?starttls=off", SmtpServer("relay.example.com", 25, "off")),
-        ("smtp://relay.example.com?starttls=required", SmtpServer("relay.example.com", 25, "required")),
-        ("smtp://me:p%40ss@mail.example.com", SmtpServer("mail.example.com", 587, "required", "me", "p@ss")),
-        ("smtp://me%40a.example:pw@127.0.0.1:25", SmtpServer("127.0.0.1", 25, "optional", "me@a.example", "pw")),
-        ("smtp://me:pw@[::1]?starttls=off", SmtpServer("::1", 587, "off", "me", "pw")),
-        ("smtps://me:pw@mail.example.com", SmtpServer("mail.example.com", 465, "implicit", "me", "pw")),
-        ("smtps://mail.example.com:4465", SmtpServer("mail.example.com", 4465, "implicit")),
-    ],
-)
-def test_a_password_goes_over_the_network_only_encrypted(url: str, server: SmtpServer) -> None:
-    settings = Settings.load(smtp_url=url, mail_from="feedback@example.com")
-
-    assert settings.smtp_url == url
-    assert SmtpServer.parse(url) == server
-
-
-def test_a_mail_server_needs_a_sender() -> None:
-    with pytest.raises(InvalidSettings) as refusal:
-        Settings.load(smtp_url="smtp://me:secret@mail.example.com")
-
-    assert is_documented(refusal.value.state)
-    assert str(refusal.value) == (
-        "EARSHOT_SMTP_URL needs EARSHOT_MAIL_FROM, the sender of the emails: "
-        "set EARSHOT_MAIL_FROM to an address that the mail server accepts, such as feedback@example.com"
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "mailbox"),
-    [
-        ("feedback@example.com", Mailbox("feedback@example.com")),
-        (" feedback@example.com ", Mailbox("feedback@example.com")),
-        ("Feedback <feedback@example.com>", Mailbox("feedback@example.com", "Feedback")),
-        ('"Jané, team" <feedback@example.com>', Mailbox("feedback@example.com", "Jané, team")),
-        ("<feedback@example.com>", Mailbox("feedback@example.com")),
-    ],
-)
-def test_a_sender_is_an_address_with_or_without_a_name(text: str, mailbox: Mailbox) -> None:
-    assert Mailbox.parse(Settings.load(mail_from=text).mail_from or "") == mailbox
-
-
 def test_a_relative_data_directory_is_below_the_current_folder(tmp_path: Path) -> None:
     assert Settings.load(data_dir="kept").database == f"sqlite:///{tmp_path}/kept/earshot.db"
     assert Settings.load().database == f"sqlite:///{tmp_path}/data/earshot.db"
-
-
-def test_a_removed_setting_is_reported_and_does_not_prevent_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    removed = {"EARSHOT_MAILER": "smtp", "EARSHOT_NOTIFIER": "off"}
-    for name, value in removed.items():
-        monkeypatch.setenv(name, value)
-
-    Settings.load()
-
-    assert Settings.unknown_names() == list(removed)
 
 
 def test_each_setting_is_documented_with_its_default() -> None:
@@ -405,31 +347,6 @@ def test_several_workers_require_redis_and_postgresql() -> None:
     )
 
 
-def test_a_missing_password_file_is_reported() -> None:
-    settings = Settings.load(database_password_file="gone")
-
-    with pytest.raises(InvalidSettings) as refusal:
-        _ = settings.database_password
-
-    assert (refusal.value.state, refusal.value.remedy) == (
-        "EARSHOT_DATABASE_PASSWORD_FILE=gone can't be read (No such file or directory)",
-        "name a text file that this user can read",
-    )
-
-
-@pytest.mark.parametrize("file", ["password", "secret"])
-def test_a_file_that_is_not_text_is_reported(tmp_path: Path, file: str) -> None:
-    path = tmp_path / "secret.key"
-    path.write_bytes(b"\xff\xfe")
-    settings = Settings.load(database_password_file=path, data_dir=tmp_path)
-
-    with pytest.raises(InvalidSettings) as refusal:
-        _ = settings.database_password if file == "password" else settings.secret
-
-    assert is_documented(refusal.value.state)
-    assert path.read_bytes() == b"\xff\xfe"
-
-
 def test_an_unknown_storage_is_reported() -> None:
     with pytest.raises(
         InvalidSettings,
@@ -444,58 +361,3 @@ def test_networks_that_may_be_called_are_read_from_a_list(monkeypatch: pytest.Mo
     monkeypatch.setenv("EARSHOT_OUTBOUND_ALLOW", "10.1.2.3/16, ::1")
 
     assert Settings.load().outbound_networks == (ip_network("10.1.0.0/16"), ip_network("::1/128"))
-
-
-def test_each_value_is_reported_with_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / ".env").write_text("EARSHOT_PORT=9000\nEARSHOT_SECRET_KEY=0123456789abcdef0123456789abcdef\n")
-    monkeypatch.setenv("EARSHOT_HOST", "0.0.0.0")
-    monkeypatch.setenv("EARSHOT_TRUSTED_PROXIES", "10.0.0.1, 10.1.0.0/16")
-    monkeypatch.setenv("EARSHOT_SMTP_URL", "smtps://me:secret@mail.example.com")
-    monkeypatch.setenv("EARSHOT_MAIL_FROM", "Feedback <feedback@example.com>")
-    monkeypatch.setenv("EARSHOT_DATABASE_URL", "postgresql://me:secret@host:5432/name?sslmode=require&sslpassword=deep")
-
-    described = {row["name"]: (row["value"], row["source"]) for row in Settings.load().describe()}
-
-    assert described["EARSHOT_PORT"] == ("9000", ".env")
-    assert described["EARSHOT_SECRET_KEY"] == ("***", ".env")
-    assert described["EARSHOT_HOST"] == ("0.0.0.0", "environment")
-    assert described["EARSHOT_TRUSTED_PROXIES"] == ("10.0.0.1,10.1.0.0/16", "environment")
-    assert described["EARSHOT_DATABASE_URL"] == (
-        "postgresql://me:***@host:5432/name?sslmode=require&sslpassword=***",
-        "environment",
-    )
-    assert described["EARSHOT_SMTP_URL"] == ("smtps://me:***@mail.example.com", "environment")
-    assert described["EARSHOT_MAIL_FROM"] == ("Feedback <feedback@example.com>", "environment")
-    assert described["EARSHOT_RATE_LIMITS"] == ("on", "default")
-    assert described["EARSHOT_REDIS_URL"] == (None, "default")
-
-
-@pytest.mark.parametrize(
-    ("address", "shown"),
-    [
-        ("redis://:secret@host:6379/0", "redis://:***@host:6379/0"),
-        ("redis://me@host", "redis://me@host"),
-        ("redis://me:se@cret@host", "redis://me:***@host"),
-        ("s3://key:secret@bucket/prefix?endpoint=https://host", "s3://key:***@bucket/prefix?endpoint=https://host"),
-        ("smtp://me:se@cret@host?starttls=required", "smtp://me:***@host?starttls=required"),
-        ("unix:///run/redis.sock?password=secret&db=1", "unix:///run/redis.sock?password=***&db=1"),
-        ("/var/lib/uploads", "/var/lib/uploads"),
-    ],
-)
-def test_a_url_is_reported_without_its_secrets(address: str, shown: str) -> None:
-    assert mask_secrets(address) == shown
-
-
-def test_a_misspelled_setting_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EARSHOT_PROT", "9000")
-    monkeypatch.setenv("EARSHOT_PORT", "9000")
-
-    assert Settings.unknown_names() == ["EARSHOT_PROT"]
-    assert Settings.find_similar_name("EARSHOT_PROT") == "EARSHOT_PORT"
-    assert Settings.find_similar_name("EARSHOT_NOTIFIER") is None
-
-
-def test_a_misspelled_setting_in_a_file_is_reported(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("EARSHOT_PROT=9000\nEARSHOT_PORT=9000\nCOMPOSE_PROJECT_NAME=ideas\n")
-
-    assert Settings.unknown_names() == ["EARSHOT_PROT"]

@@ -5,12 +5,22 @@ from datetime import timedelta
 from typing import Any
 
 from app.adapters.database import NO_PORTAL
-from app.domain.outbox import claims, deliveries
+from app.domain.outbox import claims, deliveries, events
 from app.domain.outbox.claims import Lane
 from app.domain.outbox.deliveries import ClaimedDelivery, NewDelivery
+from app.domain.unit_of_work import UnitOfWork
+from app.outbox.base import Expander
 from tests.support.factory import Factory
 
 LEASE = timedelta(seconds=60)
+
+
+def expand_next(
+    work: UnitOfWork, expander: Expander, *, base_url: str, is_public: bool = False, max_seconds: float = 60.0
+) -> int:
+    """Store the deliveries of the portal's next events, all in one transaction; the number of events."""
+    waiting = events.list_next(work, base_url=base_url, is_public=is_public)
+    return events.store_deliveries(work, waiting, expander, max_seconds=max_seconds)
 
 
 class OutboxFactory:

@@ -19,12 +19,12 @@ LOOPBACK: Final = {"EARSHOT_OUTBOUND_ALLOW": "127.0.0.0/8"}
 
 
 @contextmanager
-def running_outbox(earshot: Earshot, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
+def running_outbox(earshot: Earshot, *arguments: str, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Run `earshot outbox run` until the block ends; it logs to `outbox.log`."""
     with (
         (earshot.folder / "outbox.log").open("ab") as log,
         subprocess.Popen(
-            [*earshot.command, "outbox", "run"],
+            [*earshot.command, "outbox", "run", *arguments],
             cwd=earshot.folder,
             env=earshot.env(LOOPBACK | settings),
             stdin=subprocess.DEVNULL,
@@ -70,11 +70,12 @@ def verify_signature(request: ReceivedRequest, secret: str) -> str:
 
 
 class Api:
-    """Sends requests with the key of a dialect."""
+    """Sends requests with the key of a dialect, to the portal of a host where there are several."""
 
-    def __init__(self, serving: Serving, key: str) -> None:
+    def __init__(self, serving: Serving, key: str, *, host: str | None = None) -> None:
+        self.log = serving.log
         self._url = f"{serving.address}/api/v1"
-        self._headers = {"authorization": f"Bearer {key}"}
+        self._headers = {"authorization": f"Bearer {key}"} | ({} if host is None else {"host": host})
 
     def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """The JSON of a successful response; ProductLift's without its member `data`."""

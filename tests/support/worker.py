@@ -12,6 +12,7 @@ from app.outbox.assembly import Channels, build_worker
 from app.outbox.base import Expander, Outcome, Result, Sender
 from app.outbox.recorder import AfterAttempt
 from app.outbox.worker import Limits, Worker
+from tests.support.outbox import OutboxFactory
 
 DELIVERED = Outcome(Result.DELIVERED)
 FAST = Limits(poll_seconds=0.01, finish_seconds=2.0)
@@ -71,3 +72,12 @@ async def eventually(is_so: Callable[[], Awaitable[bool]]) -> None:
     """Wait until something is so; the time limit of the test ends it if it never is."""
     while not await is_so():  # noqa: ASYNC110 - other processes and threads set no event
         await asyncio.sleep(0.01)
+
+
+async def have_ended(outbox: OutboxFactory, *, state: str = "delivered") -> None:
+    """Wait until all deliveries have this state."""
+
+    async def is_so() -> bool:
+        return set((await outbox.states()).values()) == {state}
+
+    await eventually(is_so)

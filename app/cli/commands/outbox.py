@@ -1,15 +1,15 @@
 """`earshot outbox …`: runs a worker in a process of its own, and shows and repeats deliveries."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from app.cli.database import run_read
 from app.cli.errors import CommandError
-from app.cli.output import Output, format_fields, print_result, table
-from app.cli.params import JsonOption, LimitOption, PortalOption, choice_param, id_argument, id_param
+from app.cli.output import Output, format_fields, format_table, print_result
+from app.cli.params import JsonOption, LimitOption, PortalOption, choice_param, id_argument, id_param, whole_number
 from app.cli.portal_commands import read_command, write_command
 from app.domain.models.outbox import CHANNELS, DELIVERY_STATES
 from app.domain.outbox import delivery_list
@@ -18,15 +18,25 @@ from app.domain.unit_of_work import Row, UnitOfWork
 from app.settings import Settings
 
 if TYPE_CHECKING:
-    from app.outbox.worker import Worker
+    from app.adapters.encryption import SecretCipher
 
 EMPTIED: Final = "(deleted, because it contained a secret)"
 
 group = typer.Typer(name="outbox", help="Emails and webhook calls: deliver, list, show, repeat.", no_args_is_help=True)
 
 
+MetricsPortOption = Annotated[
+    int | None,
+    typer.Option(
+        parser=whole_number(0, 65535),
+        metavar="NUMBER",
+        help="Port of this process's metrics, instead of EARSHOT_METRICS_PORT; 0 takes any free one.",
+    ),
+]
+
+
 @group.command()
-def run() -> None:
+def run(metrics_port: MetricsPortOption = None) -> None:
     """Deliver emails and webhook calls in this process.
 
     It runs until SIGTERM or Ctrl-C. The server does the same itself unless EARSHOT_OUTBOX=off. Any number of these
@@ -36,57 +46,24 @@ def run() -> None:
     \b
     EARSHOT_OUTBOX=off earshot serve
     earshot outbox run
+    earshot outbox run --metrics-port 9465          where the server has the port 9464
     """
     from app.server.signals import exit_on_signals
 
     exit_on_signals()
-    raise typer.Exit(_run_worker(Settings.load()))
+    raise typer.Exit(_run_worker(Settings.load(metrics_port=metrics_port)))
 
 
 def _run_worker(settings: Settings) -> int:
     """Run a worker until a signal arrives, and return the exit code."""
-    import structlog
-    import uvloop
-
-    from app.adapters.encryption import SecretCipher
-    from app.backends import open_database
     from app.cli.database import require_current_database
     from app.observability import logging
-    from app.outbox.assembly import build_worker
-    from app.server import startup
+    from app.server import outbox, startup
 
     logging.configure(logging.choose_format(settings.log_format))
     asyncio.run(require_current_database(settings))
     asyncio.run(startup.check_secret(settings))
-    database = open_database(settings)
-    log = structlog.get_logger("earshot.outbox")
-
-    async def work() -> None:
-        await database.open()
-        try:
-            worker = build_worker(settings, database, SecretCipher(settings.secret))
-            log.info("the outbox runs", database=database.describe())
-            await _work_until_signal(worker)
-        finally:
-            await database.close()
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(work())
-    log.info("ended")
-    return 0
-
-
-async def _work_until_signal(worker: "Worker") -> None:
-    from app.server.signals import SIGNALS
-
-    ended = asyncio.Event()
-    for number in SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    worker.start()
-    try:
-        await ended.wait()
-    finally:
-        await worker.stop()
+    return outbox.run(settings)
 
 
 StateOption = Annotated[
@@ -105,18 +82,29 @@ def list_(
 ) -> Output:
     """List mail and webhook calls, the newest first.
 
-    A pending one is attempted at the time in the column due, or is being attempted until then.
+    A pending one is attempted at the time in the column due at, or is being attempted until then. A call may wait for
+    an earlier one about the same post first.
 
     \b
     earshot outbox list --state failed
     earshot outbox list --channel email --limit 10
     """
     rows = delivery_list.list_newest(work, state=state, channel=channel, limit=limit)
-    return table("deliveries", (_serialize(row, delivery_list.SUMMARY) for row in rows))
+    found = [_serialize(row, delivery_list.SUMMARY) for row in rows]
+    return {"deliveries": found}, format_table(list(map(_to_text, found))) if found else "no deliveries"
 
 
 def _serialize(row: Row, names: Sequence[str]) -> dict[str, Any]:
-    return {name: format_seconds(row[name]) if row[name] and name.endswith("_at") else row[name] for name in names}
+    values = {name: format_seconds(row[name]) if row[name] and name.endswith("_at") else row[name] for name in names}
+    # A finished one keeps the time of its last attempt in the database.
+    return values if row["state"] == "pending" else {**values, "due_at": None}
+
+
+def _to_text(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values for a person: in place of a due time that is past, what the call waits for."""
+    shown = {name: value for name, value in values.items() if name != "waits_for"}
+    earlier = values["waits_for"]
+    return shown if earlier is None else {**shown, "due_at": f"waits for call {earlier}"}
 
 
 @group.command()
@@ -139,10 +127,11 @@ def show(
 
     def operation(work: UnitOfWork) -> Output:
         row = delivery_list.get(work, delivery_id)
-        payload = row["payload"]
-        if row["is_encrypted"] and payload is not None:
+        payload, cipher = row["payload"], SecretCipher(settings.secret)
+        if payload is not None:
             try:
-                payload = SecretCipher(settings.secret).decrypt(payload)
+                payload = cipher.decrypt(payload) if row["is_encrypted"] else payload
+                payload = _decrypt_body(payload, cipher) if row["channel"] == "webhook" else payload
             except UnreadableSecret:
                 raise CommandError(
                     f"the content of delivery {delivery_id} was encrypted with another secret key of the server"
@@ -157,11 +146,22 @@ def show(
     print_result(*run_read(operation, portal=portal), as_json=as_json)
 
 
+def _decrypt_body(payload: str, cipher: "SecretCipher") -> str:
+    """The payload of a call with the body that was made of a template as text. Raises UnreadableSecret."""
+    from app.outbox.webhooks.payload import CallPayload, InvalidPayload
+
+    try:
+        call = CallPayload.from_json(payload)
+    except InvalidPayload:
+        return payload
+    return payload if call.encrypted_body is None else call.decrypt_body(cipher).to_json()
+
+
 def _format(result: dict[str, Any]) -> str:
     texts = {name: result[name] for name in ("payload", "response_body", "email")}
     if result["is_encrypted"] and texts["payload"] is None:
         texts["payload"] = EMPTIED
-    parts = [format_fields({name: value for name, value in result.items() if name not in texts})]
+    parts = [format_fields({name: value for name, value in _to_text(result).items() if name not in texts})]
     parts += [f"{name.replace('_', ' ')}:\n{text}" for name, text in texts.items() if text]
     return "\n\n".join(parts)
 
@@ -177,7 +177,8 @@ def retry(
 ) -> Output:
     """Repeat deliveries at once, whatever their state, with the same ids.
 
-    All attempts are ahead of them again. A receiver recognises a repeated one by its id.
+    All attempts are ahead of them again. A receiver recognises a repeated one by its id. Calls of webhooks that are
+    disabled or deleted are not repeated.
 
     \b
     earshot outbox retry 7 8

@@ -235,7 +235,8 @@ def _parse_locale(value: str) -> str:
     if not is_translated(locale):
         languages = ", ".join(list_languages())
         raise typer.BadParameter(f"locale must be one of {languages}, also with a region, such as de-AT")
-    return locale
+    # As browsers and BCP 47 write it; the system's `LANG` has `de_AT`.
+    return locale.replace("_", "-")
 
 
 def _parse_domains(value: str) -> list[str]:

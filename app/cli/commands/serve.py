@@ -94,13 +94,15 @@ def _serve(settings: Settings, *, demo: bool) -> int:
     logging.configure(log_format)
     # Steps that change nothing come first; each may reject the start.
     listeners = sockets.listen(settings.host, settings.port, settings.workers)
+    # Links in mail have the port. The system has chosen one if the setting is 0.
+    settings = settings.model_copy(update={"port": listeners[0].getsockname()[1]})
     metrics_listener = metrics_endpoint.open_metrics_port(settings)
     asyncio.run(startup.preflight(settings))
     asyncio.run(startup.check_folders(settings, demo=demo))
     with instance_lock.hold(settings), ExitStack() as stack:
         asyncio.run(startup.check_secret(settings))
         asyncio.run(startup.check_storage(settings, demo=demo))
-        metrics_dir = stack.enter_context(metrics_endpoint.metrics_directory(settings))
+        metrics_dir = stack.enter_context(metrics_endpoint.metrics_directory(settings, processes=settings.workers))
         # From here on the start changes data.
         _ = settings.secret
         asyncio.run(startup.prepare(settings))

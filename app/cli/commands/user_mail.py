@@ -19,6 +19,8 @@ from app.domain.notifications.choices import Choices
 from app.domain.notifications.kinds import NOTIFICATION_KINDS
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import emails, users
+from app.outbox.channels import channels_of
+from app.settings import Settings
 
 MAX_MESSAGE_LENGTH: Final = 1000
 """As in ProductLift's dialect."""
@@ -50,7 +52,13 @@ def invite(
     def operation(work: UnitOfWork) -> Output:
         user_id = _find_invited(work, user)
         users.invite(work, user_id, message)
-        return {"id": user_id, "invited": True}, f"{user} is invited; the email is queued"
+        result, text = {"id": user_id, "invited": True}, f"{user} is invited; the email is queued"
+        if "email" in channels_of(Settings.load()):
+            return result, text
+        return result, (
+            f"{text}, and waits until mail is set up; `earshot outbox list --channel email` shows its id when a worker "
+            "runs, and `earshot outbox show ID` prints it"
+        )
 
     print_result(*run_write(operation, portal=portal), as_json=as_json)
 

@@ -88,15 +88,18 @@ def _prepare(
         signer = FileSigner(secret, clock=utc_now)
         return found, productlift_samples.make_sample(work, name, base_url=base_url, signer=signer)
     with explain_templates():
-        return found, astuto_samples.make_sample(work, row, name, base_url=base_url, cipher=SecretCipher(secret))
+        sample = astuto_samples.make_sample(work, row, name, base_url=base_url, cipher=SecretCipher(secret))
+    if sample.error is not None:
+        raise CommandError(f"{sample.error}; `earshot webhooks preview {webhook_id} --event {name}` prints it")
+    return found, sample
 
 
 def choose_event(endpoint: Row, event: str | None) -> str:
-    """The event of a sample: the one given, else the first of the endpoint. Raises CommandError."""
+    """The event of a sample: the one given, else the first of the endpoint. Raises BadParameter."""
     known = EVENTS[endpoint["dialect"]]
     name = event or (orjson.loads(endpoint["events"]) or known)[0]
     if name not in known:
-        raise CommandError(f"there is no event {name}: choose among {', '.join(known)}")
+        raise typer.BadParameter(f"there is no event {name}: choose among {', '.join(known)}")
     return str(name)
 
 
@@ -131,6 +134,6 @@ async def _call(settings: Settings, found: CallSettings, payload: "CallPayload")
 
 def _format(result: dict[str, Any]) -> str:
     if result["status"] is None:
-        return f"no response after {result['duration_ms']} ms: {result['error']}"
+        return f"the call failed: {result['error']}"
     head = f"{result['status']} after {result['duration_ms']} ms"
     return f"{head}\n\n{result['body']}" if result["body"] else head

@@ -7,19 +7,21 @@ import orjson
 import typer
 
 from app.cli import webhook_inputs as inputs
-from app.cli.commands import webhook_call, webhook_log, webhook_preview
+from app.cli.commands import webhook_call, webhook_preview
+from app.cli.commands import webhook_log as log_commands
 from app.cli.database import run_write
 from app.cli.errors import CommandError
-from app.cli.masking import mask_headers, mask_url
 from app.cli.output import Note, Output, format_fields, format_table, print_result
 from app.cli.params import JsonOption, PortalOption, id_argument
 from app.cli.portal_commands import read_command, write_command
 from app.cli.secret import require_secret
+from app.domain.outbox import webhook_log
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET
 from app.domain.webhooks import endpoints
 from app.domain.webhooks.endpoints import EndpointSettings
+from app.domain.webhooks.masking import mask_headers, mask_url
 from app.domain.webhooks.validation import MAX_SECRET
 from app.settings import Settings
 
@@ -30,7 +32,7 @@ group = typer.Typer(
     name="webhooks", help="Webhooks: addresses that are called for events, and the calls.", no_args_is_help=True
 )
 WebhookArgument = Annotated[int, id_argument("webhooks")]
-webhook_log.add_commands(group)
+log_commands.add_commands(group)
 webhook_call.add_commands(group)
 webhook_preview.add_commands(group)
 
@@ -76,6 +78,8 @@ def create(
         headers=header,
         body_file=body_file,
     )
+    if settings.url is UNSET:
+        raise typer.BadParameter("give the address by --url or --url-stdin")
 
     def operation(work: UnitOfWork) -> Output:
         cipher = _cipher(work)
@@ -85,6 +89,9 @@ def create(
         new_secret = None if secret_stdin else endpoints.ensure_secret(work, encrypt=cipher.encrypt)
         result = {**_serialize(endpoints.get(work, webhook_id), cipher), "new_secret": new_secret}
         text = f"webhook {webhook_id} was created"
+        if dialect == "astuto":
+            text += f"\n{_describe_calls(result)}"
+        text += inputs.warn_of_address(str(settings.url), Settings.load().outbound_networks)
         if new_secret is None:
             return result, text
         note = Note("the receiver checks the signatures with this secret", with_json=False)
@@ -175,7 +182,7 @@ def edit(
 
 @write_command(group)
 def delete(work: UnitOfWork, webhook_id: WebhookArgument) -> Output:
-    """Delete a webhook. Calls that wait are not made; the log keeps those that were made."""
+    """Delete a webhook. Calls that wait are not made; its calls stay in the log, without its id."""
     endpoints.delete(work, webhook_id)
     return {"id": webhook_id, "deleted": True}, f"webhook {webhook_id} was deleted"
 
@@ -184,16 +191,24 @@ def delete(work: UnitOfWork, webhook_id: WebhookArgument) -> Output:
 def enable(work: UnitOfWork, webhook_id: WebhookArgument) -> Output:
     """Enable a webhook again.
 
-    Also one that was switched off after five failures in a row. It is called for what happens from now on. To
-    repeat earlier calls: earshot webhooks replay.
+    Also one that was switched off after five failures in a row. It is called for the events that are taken up from
+    now on. To repeat earlier calls: earshot webhooks replay.
     """
     endpoints.enable(work, webhook_id)
-    return {"id": webhook_id, "enabled": True}, f"webhook {webhook_id} is enabled"
+    lost = webhook_log.count_lost(work, webhook_id)
+    result = {"id": webhook_id, "enabled": True, "lost_calls": lost.total}
+    text = f"webhook {webhook_id} is enabled"
+    if lost.since is None:
+        return result, text
+    calls = "1 call" if lost.total == 1 else f"{lost.total} calls"
+    since = format_seconds(lost.since)
+    text += f"\n{calls} failed or cancelled; to repeat: earshot webhooks replay --since {since} --endpoint {webhook_id}"
+    return result, f"{text} --failed"
 
 
 @write_command(group)
 def disable(work: UnitOfWork, webhook_id: WebhookArgument) -> Output:
-    """Disable a webhook until it is enabled again. Calls that wait are cancelled."""
+    """Disable a webhook until it is enabled again. Calls that wait are cancelled, and events meanwhile have none."""
     endpoints.disable(work, webhook_id)
     return {"id": webhook_id, "enabled": False}, f"webhook {webhook_id} is disabled"
 
@@ -274,14 +289,22 @@ def _serialize(row: Row, cipher: "SecretCipher") -> dict[str, Any]:
         "signature_header": row["signature_header"] if is_productlift else None,
         "signature_encoding": row["signature_encoding"] if is_productlift else None,
         "enabled": bool(row["is_enabled"]),
-        "failures_in_row": row["failures_in_row"],
+        "failures_in_a_row": row["failures_in_row"],
         "disabled_at": None if row["disabled_at"] is None else format_seconds(row["disabled_at"]),
         "created_at": format_seconds(row["created_at"]),
         "updated_at": format_seconds(row["updated_at"]),
     }
 
 
+def _describe_calls(webhook: dict[str, Any]) -> str:
+    """What is sent to a webhook in Astuto's format."""
+    call = f"each call is {webhook['method']} {webhook['url']}"
+    if webhook["body"]:
+        return f"{call}, with the body that the template makes: see earshot webhooks preview {webhook['id']}"
+    return f"{call} without a body; to add one: earshot webhooks edit {webhook['id']} --body-file FILE"
+
+
 def _summarize(webhook: dict[str, Any]) -> dict[str, Any]:
     """The row of a table."""
-    names: Sequence[str] = ("id", "dialect", "description", "url", "enabled", "failures_in_row")
+    names: Sequence[str] = ("id", "dialect", "description", "url", "enabled", "failures_in_a_row")
     return {**{name: webhook[name] for name in names}, "events": ", ".join(webhook["events"]) or "all"}

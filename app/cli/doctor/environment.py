@@ -15,6 +15,7 @@ from app.adapters.storage import storage_from_url
 from app.adapters.storage.base import InvalidStorageUrl
 from app.adapters.storage.local import LocalStorage
 from app.cli.doctor.finding import Finding, check
+from app.outbox.portal_urls import is_local
 from app.server.sockets import require_own_metrics_port
 from app.settings import SECRET_FILE, Settings
 
@@ -194,6 +195,11 @@ def check_base_url(settings: Settings, hosts: list[str | None]) -> str:
             )
         return "not set: links use the address of the request, and in mail the host of the portal"
     host = (urlsplit(settings.base_url).hostname or "").lower()
+    if settings.smtp_url is not None and is_local(host):
+        raise Problem(
+            f"links in mail lead to {settings.base_url}, which only this machine can open",
+            "set EARSHOT_BASE_URL to the public address, such as https://feedback.example.com",
+        )
     if len(hosts) == 1 and hosts[0] not in (None, host):
         raise Problem(
             f"links point to {host}, but the portal is served on {hosts[0]} only",

@@ -5,7 +5,25 @@ from datetime import datetime
 from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.models.base import Base, BigId, Id, PortalScopedMixin, UtcTimestamp, partial_index, portal_key_on_sqlite
+from app.domain.models.base import (
+    Base,
+    BigId,
+    Id,
+    PortalScopedMixin,
+    UtcTimestamp,
+    check_in,
+    partial_index,
+    portal_key_on_sqlite,
+)
+
+ACCOUNT_EVENTS = (
+    "user.invited",
+    "user.password_reset_requested",
+    "user.confirmation_requested",
+    "user.email_changed",
+    "user.password_changed",
+)
+"""The kinds of events that cause mail about accounts, for which somebody may be waiting."""
 
 
 class EventRow(PortalScopedMixin, Base):
@@ -14,7 +32,12 @@ class EventRow(PortalScopedMixin, Base):
     __tablename__ = "facts"
     __table_args__ = (
         portal_key_on_sqlite(),
-        partial_index("ix_facts_waiting", "id", where="expanded_at is null"),
+        partial_index("ix_facts_waiting", "portal_id", "id", where="expanded_at is null"),
+        partial_index(
+            "ix_facts_account",
+            "id",
+            where=f"expanded_at is null and {check_in('kind', *ACCOUNT_EVENTS)}",
+        ),
         partial_index("ix_facts_post_deleted", "post_id", "id", where="kind = 'post.deleted'"),
         partial_index("ix_facts_comment_deleted", "subject_id", "id", where="kind = 'comment.deleted'"),
         {"sqlite_autoincrement": True},

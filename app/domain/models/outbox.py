@@ -42,14 +42,14 @@ class Webhook(PortalScopedMixin, TimestampMixin, Base):
     description: Mapped[str | None] = mapped_column(String(255))
     """Its name for the team."""
     url: Mapped[str] = mapped_column(Text)
-    """Encrypted, because it may contain a key. In Astuto's format a Liquid template."""
+    """Encrypted, because it may contain a key. A Liquid template in the format that has templates."""
     events: Mapped[str] = mapped_column(Text)
     """JSON: the names of the dialect's events that it is called for; an empty list is all."""
     method: Mapped[str] = mapped_column(String(8), server_default="POST")
     headers: Mapped[str | None] = mapped_column(Text)
-    """Encrypted JSON: further headers, in Astuto's format."""
+    """Encrypted JSON: further headers, in the format that has templates."""
     body: Mapped[str | None] = mapped_column(Text)
-    """Encrypted: the Liquid template of the body, in Astuto's format."""
+    """Encrypted: the Liquid template of the body, in the format that has templates."""
     secret: Mapped[str | None] = mapped_column(Text)
     """Encrypted: its own secret. None is the secret of the portal."""
     signature_header: Mapped[str] = mapped_column(String(100), server_default="Signature")
@@ -106,15 +106,21 @@ class Delivery(PortalScopedMixin, Base):
     claim: Mapped[str | None] = mapped_column(String(36))
     """The worker's claim while it delivers; only who has it may record the outcome."""
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    earlier_attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    """How many of the attempts were made before it was last repeated on demand. They leave the limit of attempts as it
+    is."""
     payload: Mapped[str | None] = mapped_column(Text)
     """JSON: what is sent, or what it is made of. Encrypted if `is_encrypted`; emptied after delivery then."""
     is_encrypted: Mapped[bool] = mapped_column(server_default=text("false"))
+    request: Mapped[str | None] = mapped_column(Text)
+    """Encrypted JSON: method, URL and headers of the last call, with its secrets masked."""
     response_status: Mapped[int | None]
+    """The last response. It stays when a later attempt gets none."""
     response_body: Mapped[str | None] = mapped_column(Text)
     error: Mapped[str | None] = mapped_column(Text)
     """Why the last attempt failed, or why it was cancelled."""
     duration_ms: Mapped[int | None]
-    """Of the last attempt."""
+    """Of the attempt with the response, or of the last one if none had any."""
     created_at: Mapped[datetime] = mapped_column(UtcTimestamp)
     attempted_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
     finished_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)

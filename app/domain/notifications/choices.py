@@ -10,8 +10,8 @@ from app.domain.errors import FieldError, ValidationFailed
 from app.domain.models import NotificationChoice, User
 from app.domain.models.outbox import CADENCES
 from app.domain.models.users import RECAPS
-from app.domain.notifications.kinds import NOTIFICATION_KINDS, Cadence
-from app.domain.permissions import ROLE_RANK, Permission
+from app.domain.notifications.kinds import NOTIFICATION_KINDS, STAFF_ROLES, Cadence
+from app.domain.permissions import Permission
 from app.domain.posts import follows
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, insert_row, parameters, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
@@ -54,7 +54,7 @@ class Choices:
 
 def is_staff(role: str) -> bool:
     """Whether the role gets the kinds for staff, and the staff summary."""
-    return ROLE_RANK[role] >= ROLE_RANK["moderator"]
+    return role in STAFF_ROLES
 
 
 def get_choices(work: UnitOfWork, user_id: int) -> Choices:
@@ -85,7 +85,7 @@ def set_choice(work: UnitOfWork, user_id: int, kind: str, cadence: str) -> None:
     if cadence not in CADENCES:
         raise ValidationFailed([FieldError("cadence", "invalid")])
     if NOTIFICATION_KINDS[kind].staff and cadence != "never" and not is_staff(role):
-        raise ValidationFailed([FieldError("kind", "staff_only")])
+        raise ValidationFailed([FieldError("kind", "staff_only", {"kind": kind})])
     work.execute(_SET, user_id=user_id, kind=kind, cadence=cadence)
 
 

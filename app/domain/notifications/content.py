@@ -18,7 +18,7 @@ class Item:
     """One notification: alone in an email, or one of a digest.
 
     `text` is the comment, the update or the description of the post; None for a status change. `status` is the name
-    and the colour of the new status, or None if the post has none now.
+    and the colour of the new status, of a status change; None for all other kinds.
     """
 
     kind: str

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from app.domain.permissions import ROLE_RANK
+
 Cadence = Literal["at_once", "daily", "weekly", "never"]
 
 
@@ -29,6 +31,8 @@ NOTIFICATION_KINDS: Final = {
 }
 """By name. The staff summary is chosen apart (`users.recap`): never, daily, weekly or monthly."""
 
+STAFF_ROLES: Final = frozenset(role for role, rank in ROLE_RANK.items() if rank >= ROLE_RANK["moderator"])
+"""Those that get the kinds for staff, and the staff summary."""
 RECAP: Final = "recap"
 DIGEST: Final = "digest"
 ACCOUNT_KINDS: Final = (

@@ -1,4 +1,4 @@
-"""Mentions of users in the text of a comment: `<@USER-UUID>`. ProductLift's contract, section 10.3."""
+"""Mentions of users in the text of a comment: `<@USER-UUID>`. docs/contracts/productlift.md, section 10.3."""
 
 import re
 from typing import Final

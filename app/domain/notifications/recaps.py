@@ -1,4 +1,4 @@
-"""The staff summary, Astuto's recap: how many posts were published, and how many wait for approval."""
+"""The staff summary: how many posts were published, and how many wait for approval."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ def portals_with_recaps(work: UnitOfWork) -> list[int]:
 def find_due(work: UnitOfWork) -> list[DueRecap]:
     """The summaries that are due today, have something to report, and have no delivery yet. Changes nothing.
 
-    Astuto's contract, section 3.6. A summary that was not made at 15:00 UTC is due until the end of the day.
+    docs/contracts/astuto.md, section 3.6. A summary that was not made at 15:00 UTC is due until the end of the day.
     """
     staff: dict[str, tuple[int, str, tuple[datetime, datetime]]] = {}
     for user_id, frequency in work.fetch_all(_STAFF):

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, String, and_, bindparam, func, joi
 
 from app.domain.events import StoredEvent
 from app.domain.models import Comment, Follow, NotificationChoice, Post, User
-from app.domain.notifications.kinds import NOTIFICATION_KINDS, Cadence
+from app.domain.notifications.kinds import NOTIFICATION_KINDS, STAFF_ROLES, Cadence
 from app.domain.notifications.mentions import find_mentions
 from app.domain.posts.publishing import IS_PUBLIC
 from app.domain.sql.statement import PORTAL_ID, Statement, in_list, in_portal_unindexed, row_in_portal
@@ -27,7 +27,7 @@ IS_REACHABLE: Final = and_(
     User.deleted_at.is_(None), User.blocked_at.is_(None), User.email.is_not(None), User.notifications_enabled
 )
 """Whether a user gets notifications."""
-IS_STAFF: Final = User.role != literal_column("'user'")
+IS_STAFF: Final = User.role.in_([literal_column(f"'{role}'") for role in sorted(STAFF_ROLES)])
 """Whether a user gets the kinds for staff."""
 
 
@@ -99,7 +99,7 @@ def find_recipients(work: UnitOfWork, event: StoredEvent) -> list[Recipient]:
 
 
 def _of_comment(work: UnitOfWork, event: StoredEvent, post_id: int) -> _Candidates:
-    """Astuto's contract, section 2.4, and mentions."""
+    """docs/contracts/astuto.md, section 2.4, and mentions."""
     post, body = work.fetch_one(_POST, id=post_id), work.fetch_value(_COMMENT, id=event.subject_id)
     if post is None or not post["is_public"] or body is None:
         return
@@ -123,14 +123,14 @@ def _of_status_change(work: UnitOfWork, event: StoredEvent, post_id: int) -> _Ca
 
 def _of_submission(work: UnitOfWork, event: StoredEvent, post_id: int) -> _Candidates:
     if event.body.get("moderation") != "pending":
-        yield from _of_approval(work, event, post_id)
+        yield from _of_publication(work, event, post_id)
         return
     post = work.fetch_one(_POST, id=post_id)
     if post is not None and post["moderation"] == "pending":
         yield "pending_post", _fetch_users(work, _STAFF, "pending_post")
 
 
-def _of_approval(work: UnitOfWork, event: StoredEvent, post_id: int) -> _Candidates:
+def _of_publication(work: UnitOfWork, event: StoredEvent, post_id: int) -> _Candidates:
     post = work.fetch_one(_POST, id=post_id)
     if post is not None and post["is_public"]:
         yield "new_post", _fetch_users(work, _STAFF, "new_post")
@@ -140,7 +140,8 @@ _FINDERS: Final[dict[str, Callable[[UnitOfWork, StoredEvent, int], _Candidates]]
     "comment.written": _of_comment,
     "post.status_changed": _of_status_change,
     "post.submitted": _of_submission,
-    "post.approved": _of_approval,
+    "post.approved": _of_publication,
+    "post.published": _of_publication,
 }
 
 

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, exists, false, func, literal_column, or_, select
 
-from app.domain.models import Delivery, EventRow, Webhook
+from app.domain.models import Delivery, EventRow, Portal, Webhook
+from app.domain.models.base import UtcTimestamp
 from app.domain.models.outbox import CHANNELS
 from app.domain.outbox import events
 from app.domain.outbox.claims import IS_CALL, IS_DUE, IS_EMAIL, IS_PENDING
 from app.domain.sql import timestamps
 from app.domain.sql.statement import Column, Statement
 from app.domain.unit_of_work import UnitOfWork
+from app.domain.webhooks.calls import IS_UNRENDERED
 
 MAX_LISTED: Final = 20
 MIN_ATTEMPTS: Final = 2
@@ -43,26 +45,44 @@ _oldest_of_endpoint: Column = (
 )
 _OLDEST_CALL: Final = Statement(select(func.min(_oldest_of_endpoint)).select_from(Webhook), across_portals=True)
 _OLDEST: Final = {"email": _OLDEST_EMAIL, "webhook": _OLDEST_CALL}
-_OLDEST_EVENT: Final = Statement(
-    select(EventRow.created_at).where(EventRow.expanded_at.is_(None)).order_by(EventRow.id).limit(literal_column("1")),
-    across_portals=True,
+_oldest_of_portal: Column = (
+    select(EventRow.created_at)
+    .where(EventRow.expanded_at.is_(None), EventRow.portal_id == Portal.id)
+    .order_by(EventRow.id)
+    .limit(literal_column("1"))
+    .scalar_subquery()
 )
+_OLDEST_EVENT: Final = Statement(select(func.min(_oldest_of_portal)).select_from(Portal), across_portals=True)
 _has_failing_call: ColumnElement[bool] = exists(
     select(_one).where(
         IS_PENDING,
         IS_CALL,
         Delivery.webhook_id == Webhook.id,
-        Delivery.attempts >= literal_column(str(MIN_ATTEMPTS)),
+        Delivery.attempts - Delivery.earlier_attempts >= literal_column(str(MIN_ATTEMPTS)),
         Delivery.error.is_not(None),
     )
 )
+_is_last_unrendered: Column = func.coalesce(
+    select(and_(Delivery.state == literal_column("'failed'"), IS_UNRENDERED))
+    .where(
+        Delivery.webhook_id == Webhook.id,
+        Delivery.state.in_((literal_column("'delivered'"), literal_column("'failed'"))),
+    )
+    .order_by(Delivery.id.desc())
+    .limit(literal_column("1"))
+    .scalar_subquery(),
+    false(),
+)
 _FAILING: Final = Statement(
-    select(Webhook.portal_id, Webhook.id, Webhook.description, Webhook.failures_in_row, Webhook.disabled_at)
+    select(
+        *(Webhook.portal_id, Webhook.id, Webhook.description, Webhook.failures_in_row, Webhook.disabled_at),
+        _is_last_unrendered.label("is_unrendered"),
+    )
     .where(
         or_(
             Webhook.disabled_at.is_not(None),
             Webhook.failures_in_row > literal_column("0"),
-            and_(Webhook.is_enabled, _has_failing_call),
+            and_(Webhook.is_enabled, or_(_has_failing_call, _is_last_unrendered)),
         )
     )
     .order_by(Webhook.portal_id, Webhook.id)
@@ -117,13 +137,34 @@ class FailingEndpoint:
     description: str | None
     failures_in_row: int
     is_off: bool
+    is_unrendered: bool
+    """Its last call could not be rendered."""
 
 
 def find_failing_endpoints(work: UnitOfWork) -> list[FailingEndpoint]:
     """The endpoints of all portals that fail or were switched off because they did; at most MAX_LISTED."""
     return [
         FailingEndpoint(
-            row["portal_id"], row["id"], row["description"], row["failures_in_row"], bool(row["disabled_at"])
+            *(row["portal_id"], row["id"], row["description"], row["failures_in_row"]),
+            is_off=bool(row["disabled_at"]),
+            is_unrendered=bool(row["is_unrendered"]),
         )
         for row in work.fetch_all(_FAILING)
     ]
+
+
+_COUNT_FAILED_EMAILS: Final = Statement(
+    select(func.count())
+    .select_from(Delivery)
+    .where(
+        IS_EMAIL,
+        Delivery.state == literal_column("'failed'"),
+        Delivery.finished_at >= bindparam("since", type_=UtcTimestamp),
+    ),
+    across_portals=True,
+)
+
+
+def count_failed_emails(work: UnitOfWork, *, since: datetime) -> int:
+    """How many emails of all portals failed for good since a time."""
+    return int(work.fetch_value(_COUNT_FAILED_EMAILS, since=since))

@@ -20,6 +20,7 @@ from sqlalchemy import (
     bindparam,
     case,
     exists,
+    func,
     literal_column,
     null,
     or_,
@@ -34,11 +35,11 @@ from app.domain.models import Delivery, Webhook
 from app.domain.models.base import BigId, UtcTimestamp
 from app.domain.outbox.deliveries import MAX_RESPONSE_CHARACTERS, ClaimedDelivery
 from app.domain.sql.json_rows import BIGINT, TEXT, encode_rows, json_column, json_rows
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement, row_in_portal
+from app.domain.sql.statement import NOW, Statement, in_portal_unindexed, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
 
 MAX_OVERTAKING_WAIT: Final = timedelta(minutes=10)
-"""How long after its creation a call waits for an earlier one of the same endpoint and post."""
+"""How long a call waits at most for an earlier one of the same endpoint and post that waits for a retry."""
 MAX_FOLLOWERS: Final = 50
 """Calls about one post that are claimed together with an earlier one, to be made after it in their order."""
 MAX_ERROR_CHARACTERS: Final = 2000
@@ -86,13 +87,22 @@ def find_due_lanes(work: UnitOfWork) -> list[Lane]:
     return [Lane(channel, webhook_id) for channel, webhook_id in work.fetch_all(_LANES)]
 
 
-_earlier = aliased(Delivery)
-_IS_EARLIER: Final = and_(
-    _earlier.webhook_id == Delivery.webhook_id,
-    _earlier.post_id == Delivery.post_id,
-    _earlier.id < Delivery.id,
-    _earlier.state == literal_column("'pending'"),
+EARLIER: Final = aliased(Delivery)
+IS_EARLIER: Final = and_(
+    EARLIER.webhook_id == Delivery.webhook_id,
+    EARLIER.post_id == Delivery.post_id,
+    EARLIER.id < Delivery.id,
+    EARLIER.state == literal_column("'pending'"),
 )
+"""Whether the call EARLIER must be made before the call: of the same endpoint and post, and still pending."""
+# One that is being attempted, or that was not attempted yet, is never overtaken: it may succeed at any time.
+MAY_BE_OVERTAKEN: Final = and_(
+    EARLIER.claim.is_(None),
+    EARLIER.attempts > EARLIER.earlier_attempts,
+    EARLIER.due_at > NOW,
+    Delivery.created_at <= bindparam("overtaking", type_=UtcTimestamp),
+)
+"""Whether the call does not wait for EARLIER any more: that one waits for a retry, and the call has waited enough."""
 _COLUMNS: Final = (
     Delivery.id,
     Delivery.portal_id,
@@ -107,6 +117,7 @@ _COLUMNS: Final = (
     Delivery.payload,
     Delivery.is_encrypted,
     Delivery.attempts,
+    Delivery.earlier_attempts,
     Delivery.created_at,
 )
 
@@ -120,9 +131,8 @@ def _claim(channel: str, has_webhook: bool) -> Statement:
     if channel == EMAIL.channel:
         conditions = [IS_EMAIL]
     elif has_webhook:
-        may_overtake = Delivery.created_at <= bindparam("overtaking", type_=UtcTimestamp)
-        is_first = ~exists(select(literal_column("1")).where(_IS_EARLIER))
-        conditions = [IS_CALL, Delivery.webhook_id == bindparam("webhook", type_=BigId), or_(may_overtake, is_first)]
+        is_first = ~exists(select(literal_column("1")).where(IS_EARLIER, ~MAY_BE_OVERTAKEN))
+        conditions = [IS_CALL, Delivery.webhook_id == bindparam("webhook", type_=BigId), is_first]
     else:
         conditions = [IS_CALL, Delivery.webhook_id.is_(None)]
     return _claim_first(select(Delivery.id).where(*conditions).order_by(Delivery.due_at, Delivery.id))
@@ -162,9 +172,10 @@ _FOLLOW: Final = _claim_first(
         Delivery.post_id == bindparam("post", type_=BigId),
         ~exists(
             select(literal_column("1")).where(
-                _IS_EARLIER,
-                _earlier.due_at > NOW,
-                _earlier.claim.is_distinct_from(bindparam("claim", type_=String)),
+                IS_EARLIER,
+                EARLIER.due_at > NOW,
+                EARLIER.claim.is_distinct_from(bindparam("claim", type_=String)),
+                ~MAY_BE_OVERTAKEN,
             )
         ),
     )
@@ -178,7 +189,7 @@ def claim(work: UnitOfWork, lane: Lane, *, claim: str, lease: timedelta, limit: 
 
     A run is one delivery, or calls about one post, which must be made one after the other in this order. Another
     worker skips them until the lease ends. A call waits while an earlier one of the same endpoint and post is pending
-    that is not in its run, at most MAX_OVERTAKING_WAIT after its own creation.
+    that is not in its run; for one that is to be retried, until MAX_OVERTAKING_WAIT after its last attempt.
     """
     values: dict[str, Any] = {"claim": claim, "lease_end": work.now + lease}
     if lane.webhook_id is None:
@@ -186,9 +197,8 @@ def claim(work: UnitOfWork, lane: Lane, *, claim: str, lease: timedelta, limit: 
         if len(claimed) < limit:
             claimed += _fetch(work, _claim(lane.channel, False), **values, limit=limit - len(claimed))
         return [[each] for each in claimed]
-    values["webhook"] = lane.webhook_id
-    overtaking = work.now - MAX_OVERTAKING_WAIT
-    claimed = _fetch(work, _claim(lane.channel, True), **values, limit=limit, overtaking=overtaking)
+    values |= {"webhook": lane.webhook_id, "overtaking": work.now - MAX_OVERTAKING_WAIT}
+    claimed = _fetch(work, _claim(lane.channel, True), **values, limit=limit)
     by_post: dict[int, list[ClaimedDelivery]] = defaultdict(list)
     for each in claimed:
         if each.post_id is not None:
@@ -213,7 +223,11 @@ def _fetch(work: UnitOfWork, statement: Statement, **values: Any) -> list[Claime
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """What is stored of an attempt. A delivery that stays pending is due again at `due_at`."""
+    """What is stored of an attempt. A delivery that stays pending is due again at `due_at`.
+
+    An attempt without a response leaves the one before it, with its duration. One without a request or a duration
+    leaves those before it.
+    """
 
     state: State
     due_at: datetime | None = None
@@ -221,14 +235,26 @@ class AttemptResult:
     response_status: int | None = None
     response_body: str | None = None
     duration_ms: int | None = None
+    request: str | None = None
 
 
 _is_ours = (row_in_portal(Delivery), IS_PENDING, Delivery.claim == bindparam("claim", type_=String))
+_response_status = bindparam("response_status", type_=Integer)
 _result = {
     "error": bindparam("error", type_=Text),
-    "response_status": bindparam("response_status", type_=Integer),
-    "response_body": bindparam("response_body", type_=Text),
-    "duration_ms": bindparam("duration_ms", type_=Integer),
+    "request": func.coalesce(bindparam("request", type_=Text), Delivery.request),
+    "response_status": func.coalesce(_response_status, Delivery.response_status),
+    "response_body": case(
+        (_response_status.is_not(None), bindparam("response_body", type_=Text)), else_=Delivery.response_body
+    ),
+    # The duration belongs to the response that is shown.
+    "duration_ms": case(
+        (
+            or_(_response_status.is_not(None), Delivery.response_status.is_(None)),
+            func.coalesce(bindparam("duration_ms", type_=Integer), Delivery.duration_ms),
+        ),
+        else_=Delivery.duration_ms,
+    ),
     "claim": null(),
 }
 _POSTPONE: Final = Statement(
@@ -256,11 +282,12 @@ _ended = select(
     json_column(_entry, 3, TEXT).label("response_body"),
     json_column(_entry, 4, BIGINT).label("duration_ms"),
     json_column(_entry, 5, TEXT).label("error"),
+    json_column(_entry, 6, TEXT).label("request"),
 ).subquery("ended")
 _DELIVERED: Final = Statement(
     update(Delivery)
     .where(
-        Delivery.portal_id == PORTAL_ID,
+        in_portal_unindexed(Delivery),
         Delivery.id == _ended.c.id,
         IS_PENDING,
         Delivery.claim == _ended.c.claim,
@@ -270,6 +297,7 @@ _DELIVERED: Final = Statement(
         finished_at=NOW,
         payload=case((Delivery.is_encrypted, null()), else_=Delivery.payload),
         error=_ended.c.error,
+        request=_ended.c.request,
         response_status=_ended.c.response_status,
         response_body=_ended.c.response_body,
         duration_ms=_ended.c.duration_ms,
@@ -289,6 +317,7 @@ def record_delivered(work: UnitOfWork, results: Sequence[tuple[ClaimedDelivery, 
             _to_storable(result.response_body, MAX_RESPONSE_CHARACTERS),
             result.duration_ms,
             _to_storable(result.error, MAX_ERROR_CHARACTERS),
+            result.request,
         )
         for delivery, result in results
     ]
@@ -304,6 +333,7 @@ def record_result(work: UnitOfWork, delivery: ClaimedDelivery, result: AttemptRe
         "id": delivery.id,
         "claim": delivery.claim,
         "error": _to_storable(result.error, MAX_ERROR_CHARACTERS),
+        "request": result.request,
         "response_status": result.response_status,
         "response_body": _to_storable(result.response_body, MAX_RESPONSE_CHARACTERS),
         "duration_ms": result.duration_ms,

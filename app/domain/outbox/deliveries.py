@@ -40,7 +40,10 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDelivery:
-    """A delivery that this worker has claimed, with the number of this attempt, from 1."""
+    """A delivery that this worker has claimed, with the number of this attempt, from 1.
+
+    `earlier_attempts` of them were made before it was repeated on demand.
+    """
 
     id: int
     portal_id: int
@@ -56,6 +59,12 @@ class ClaimedDelivery:
     is_encrypted: bool
     attempts: int
     created_at: Timestamp
+    earlier_attempts: int = 0
+
+    @property
+    def attempts_since_repeat(self) -> int:
+        """The attempts that count towards the limit, with this one."""
+        return self.attempts - self.earlier_attempts
 
 
 _entry = json_rows("rows").table_valued("value", name="entries").c.value

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, func, literal, literal_column, select, update
 
 from app.domain.events import StoredEvent
 from app.domain.models import EventRow, Portal
+from app.domain.models.events import ACCOUNT_EVENTS
 from app.domain.outbox import deliveries
 from app.domain.outbox.deliveries import NewDelivery
 from app.domain.sql import timestamps
@@ -18,16 +19,16 @@ from app.domain.sql.statement import NOW, PORTAL_ID, POSTGRESQL, Statement, in_l
 from app.domain.unit_of_work import Row, UnitOfWork
 
 Expand: TypeAlias = Callable[[UnitOfWork, StoredEvent], Sequence[NewDelivery]]
-"""The deliveries of an event in its portal. It runs in the transaction that stores them."""
+"""The deliveries of an event in its portal."""
 
 MAX_EVENTS: Final = 100
 """Events that one transaction expands."""
 MAX_DELIVERIES: Final = 1000
 """After so many deliveries the other events are left to the next transaction. One event may have more."""
+MAX_CHARACTERS: Final = 16 * 1024 * 1024
+"""After so much content the other events are left to the next transaction, because it is kept in memory."""
 MAX_SECONDS: Final = 0.5
 """After so long the other events are left to the next transaction, because SQLite has a single writer."""
-_MAX_SEARCHED: Final = 1000
-"""The oldest pending events, in which the portals that have some are searched."""
 
 MAX_COUNTED: Final = 100_000
 """Counting reads one index entry for each pending event, so it stops at this number."""
@@ -74,12 +75,17 @@ class WaitingPortal:
 
 
 _is_pending = EventRow.expanded_at.is_(None)
-_oldest = select(EventRow.portal_id).where(_is_pending).order_by(EventRow.id).limit(literal_column(str(_MAX_SEARCHED)))
+# Not EXISTS, for which PostgreSQL may read all pending events. This reads one index entry for each portal.
+_first_pending = (
+    select(EventRow.id)
+    .where(EventRow.portal_id == Portal.id, _is_pending)
+    .order_by(EventRow.id)
+    .limit(literal_column("1"))
+    .scalar_subquery()
+)
 _is_only = select(func.count()).select_from(Portal).scalar_subquery() == 1
 _PORTALS: Final = Statement(
-    select(Portal.id, Portal.host, _is_only)
-    .where(Portal.id.in_(select(_oldest.subquery().c.portal_id)))
-    .order_by(Portal.id),
+    select(Portal.id, Portal.host, _is_only).where(_first_pending.is_not(None)).order_by(Portal.id),
     across_portals=True,
 )
 _LOCK_KEY: Final = 0x6561_7273_0000_0000
@@ -98,11 +104,19 @@ _COLUMNS: Final = (
     EventRow.base_url,
     EventRow.created_at,
 )
-_NEXT: Final = Statement(
-    select(*_COLUMNS)
-    .where(in_portal_unindexed(EventRow), _is_pending)
+_next = select(*_COLUMNS).where(_is_pending).order_by(EventRow.id).limit(literal_column(str(MAX_EVENTS)))
+_NEXT: Final = Statement(_next.where(EventRow.portal_id == PORTAL_ID))
+# With constants as in the condition of the index `ix_facts_account`. On SQLite the portal would choose another index.
+_NEXT_OF_ACCOUNTS: Final = Statement(
+    _next.where(
+        in_portal_unindexed(EventRow), EventRow.kind.in_([literal_column(f"'{kind}'") for kind in ACCOUNT_EVENTS])
+    )
+)
+_LOCK: Final = Statement(
+    select(EventRow.id)
+    .where(in_portal_unindexed(EventRow), in_list(EventRow.id, "events"), _is_pending)
     .order_by(EventRow.id)
-    .limit(literal_column(str(MAX_EVENTS)))
+    .with_for_update(key_share=True)
 )
 _MARK: Final = Statement(
     update(EventRow).where(in_portal_unindexed(EventRow), in_list(EventRow.id, "events")).values(expanded_at=NOW)
@@ -110,43 +124,78 @@ _MARK: Final = Statement(
 
 
 def find_portals(work: UnitOfWork) -> list[WaitingPortal]:
-    """The portals of the oldest pending events."""
+    """The portals with pending events."""
     return [WaitingPortal(int(portal_id), host, bool(is_only)) for portal_id, host, is_only in work.fetch_all(_PORTALS)]
 
 
-def expand_next(
+def list_next(work: UnitOfWork, *, base_url: str, is_public: bool = False) -> list[StoredEvent]:
+    """The portal's next pending events, at most MAX_EVENTS: those about accounts first, then the oldest. It only reads.
+
+    On PostgreSQL, none while another transaction lists or expands events of the portal, so that not every worker does
+    the same work. `base_url` is that of the portal. `is_public`: it is the public URL, so the address of the request of
+    an event is not needed.
+    """
+    if not _try_lock(work):
+        return []
+    rows = {row["id"]: row for statement in (_NEXT_OF_ACCOUNTS, _NEXT) for row in work.fetch_all(statement)}
+    return [
+        _to_event(row, base_url, (None if is_public else row["base_url"]) or base_url)
+        for row in list(rows.values())[:MAX_EVENTS]
+    ]
+
+
+def expand_each(
     work: UnitOfWork,
+    waiting: Sequence[StoredEvent],
     expand: Expand,
     *,
-    base_url: str,
-    is_public: bool = False,
     last: int | None = None,
     max_seconds: float = MAX_SECONDS,
-) -> int:
-    """Store the deliveries of the portal's oldest pending events, in their order; return the number of events.
-
-    At most MAX_EVENTS, so the caller repeats it until the number is 0. Only one transaction at a time expands events
-    of a portal; meanwhile another call returns 0. `base_url` is that of the portal. `is_public`: it is the public URL,
-    so the address of the request of an event is not needed.
+) -> Iterator[tuple[StoredEvent, Sequence[NewDelivery]]]:
+    """Call `expand` for the events one after the other, until there is enough for one transaction.
 
     It ends after the event `last`, and once it has taken `max_seconds`, but always expands one event.
     """
     started = time.monotonic()
-    if work.engine == POSTGRESQL and not work.fetch_value(_TRY_LOCK):
-        return 0
-    count = 0
-    expanded: list[int] = []
-    for row in work.fetch_all(_NEXT):
-        request_base_url = None if is_public else row["base_url"]
-        new = expand(work, _to_event(row, base_url, request_base_url or base_url))
-        deliveries.add_all(work, new)
-        expanded.append(row["id"])
+    count = characters = 0
+    for event in waiting:
+        new = expand(work, event)
+        yield event, new
         count += len(new)
-        if count >= MAX_DELIVERIES or row["id"] == last or time.monotonic() - started >= max_seconds:
-            break
+        characters += sum(len(delivery.payload or "") for delivery in new)
+        is_enough = count >= MAX_DELIVERIES or characters >= MAX_CHARACTERS
+        if is_enough or event.id == last or time.monotonic() - started >= max_seconds:
+            return
+
+
+def store_deliveries(
+    work: UnitOfWork,
+    waiting: Sequence[StoredEvent],
+    expand: Expand,
+    *,
+    last: int | None = None,
+    max_seconds: float = MAX_SECONDS,
+) -> int:
+    """Store the deliveries of listed events, unless another worker has stored them since, and return how many events.
+
+    The caller repeats it with the pending events until there is none. `expand` may write, too. It ends as
+    `expand_each`.
+    """
+    # Other workers need not list these events now. The lock of the rows decides, whether or not this one is taken.
+    _try_lock(work)
+    pending = {event_id for (event_id,) in work.fetch_all(_LOCK, events=[event.id for event in waiting])}
+    expanded: list[int] = []
+    still_waiting = [event for event in waiting if event.id in pending]
+    for event, new in expand_each(work, still_waiting, expand, last=last, max_seconds=max_seconds):
+        deliveries.add_all(work, new)
+        expanded.append(event.id)
     if expanded:
         work.execute(_MARK, events=expanded)
     return len(expanded)
+
+
+def _try_lock(work: UnitOfWork) -> bool:
+    return work.engine != POSTGRESQL or bool(work.fetch_value(_TRY_LOCK))
 
 
 def _to_event(row: Row, base_url: str, request_base_url: str) -> StoredEvent:

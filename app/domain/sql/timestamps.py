@@ -24,6 +24,12 @@ def to_datetime(timestamp: Timestamp) -> datetime:
     return timestamp.astimezone(UTC)
 
 
+def parse_json_time(text: str) -> datetime:
+    """A time as either database writes it in JSON, as an aware datetime."""
+    time = datetime.fromisoformat(text)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
 @lru_cache(4096)
 def format_millis(timestamp: Timestamp) -> str:
     """`2026-01-12T09:30:00.123Z`: cut to milliseconds, never rounded."""

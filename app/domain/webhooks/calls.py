@@ -3,14 +3,22 @@
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import String, bindparam, case, false, func, literal_column, null, select, update
+from sqlalchemy import String, and_, bindparam, case, exists, false, func, literal_column, null, or_, select, update
 
 from app.domain.models import Delivery, Portal, Webhook
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
 
 MAX_FAILURES_IN_ROW: Final = 5
-"""With this many failed deliveries in a row an endpoint is switched off: section 10.1 of ProductLift's contract."""
+"""With so many failed deliveries in a row an endpoint is switched off: docs/contracts/productlift.md, section 10.1."""
+
+DELETED: Final = "the endpoint was deleted"
+SWITCHED_OFF: Final = "the endpoint is switched off"
+DISABLED: Final = "the endpoint was disabled"
+FAILED_IN_A_ROW: Final = f"the endpoint was switched off after {MAX_FAILURES_IN_ROW} failed deliveries in a row"
+GONE: Final = "the endpoint was switched off because its receiver responded 410 Gone"
+"""Why a call is cancelled."""
+_OFF: Final = (SWITCHED_OFF, DISABLED, FAILED_IN_A_ROW, GONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,27 @@ _COUNT_FAILURE: Final = Statement(
 _SWITCH_OFF: Final = Statement(
     update(Webhook).where(row_in_portal(Webhook), Webhook.is_enabled).values(is_enabled=false(), disabled_at=NOW)
 )
-# A delivery with a claim is on its way; who tries it next finds the endpoint switched off.
+IS_REACHABLE: Final = exists(
+    select(literal_column("1")).select_from(Webhook).where(Webhook.id == Delivery.webhook_id, Webhook.is_enabled)
+)
+"""Whether the endpoint of a call exists and is enabled."""
+IS_LOST: Final = or_(
+    Delivery.state == literal_column("'failed'"),
+    and_(
+        Delivery.state == literal_column("'cancelled'"),
+        Delivery.error.in_([literal_column(f"'{reason}'") for reason in _OFF]),
+    ),
+)
+"""Whether a call failed for good, or was cancelled because its endpoint was switched off or disabled."""
+# The text of a body is escaped in the payload, so it can't contain the key.
+IS_UNRENDERED: Final = Delivery.payload.like(literal_column("""'%,"error":"%'"""))
+"""Whether a call could not be rendered for its event. It is not rendered again, so each attempt fails."""
+_cancelled: Final = {
+    "state": "cancelled",
+    "finished_at": NOW,
+    "payload": case((Delivery.is_encrypted, null()), else_=Delivery.payload),
+}
+# A call with a claim is being attempted: `cancel_unreachable` ends it afterwards, if it is to be retried.
 _CANCEL_PENDING: Final = Statement(
     update(Delivery)
     .where(
@@ -65,11 +93,21 @@ _CANCEL_PENDING: Final = Statement(
         Delivery.state == literal_column("'pending'"),
         Delivery.claim.is_(None),
     )
+    .values(error=bindparam("reason", type_=String), **_cancelled)
+)
+_CANCEL_UNREACHABLE: Final = Statement(
+    update(Delivery)
+    .where(
+        row_in_portal(Delivery),
+        Delivery.state == literal_column("'pending'"),
+        Delivery.claim.is_(None),
+        ~IS_REACHABLE,
+    )
     .values(
-        state="cancelled",
-        finished_at=NOW,
-        error=bindparam("reason", type_=String),
-        payload=case((Delivery.is_encrypted, null()), else_=Delivery.payload),
+        error=case(
+            (Delivery.webhook_id.is_(None), literal_column(f"'{DELETED}'")), else_=literal_column(f"'{SWITCHED_OFF}'")
+        ),
+        **_cancelled,
     )
 )
 
@@ -105,6 +143,11 @@ def switch_off(work: UnitOfWork, webhook_id: int, *, reason: str) -> bool:
         return False
     cancel_waiting(work, webhook_id, reason=reason)
     return True
+
+
+def cancel_unreachable(work: UnitOfWork, delivery_id: int) -> None:
+    """Cancel a call that waits for another attempt, if its endpoint was deleted or switched off meanwhile."""
+    work.execute(_CANCEL_UNREACHABLE, id=delivery_id)
 
 
 def cancel_waiting(work: UnitOfWork, webhook_id: int, *, reason: str) -> None:

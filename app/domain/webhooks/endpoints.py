@@ -24,12 +24,11 @@ from app.domain.sql.timestamps import to_datetime
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET, Unset
 from app.domain.webhooks import calls, validation
+from app.domain.webhooks.signing_secrets import WHSEC
 
 MAX_ENDPOINTS: Final = 10
 """Of a portal. Section 10.1."""
 SECRET_BYTES: Final = 32
-DISABLED: Final = "the endpoint was disabled"
-"""Why a call is cancelled."""
 
 Encrypt: TypeAlias = Callable[[str], str]
 
@@ -48,6 +47,7 @@ _ENABLED: Final = Statement(
     .where(Webhook.portal_id == PORTAL_ID, Webhook.dialect == bindparam("dialect"), Webhook.is_enabled)
     .order_by(Webhook.id)
 )
+_ENABLED_IDS: Final = Statement(select(Webhook.id).where(Webhook.portal_id == PORTAL_ID, Webhook.is_enabled))
 _SECRET: Final = Statement(select(Portal.webhook_secret).where(Portal.id == PORTAL_ID))
 _SET_SECRET: Final = Statement(
     update(Portal).where(Portal.id == PORTAL_ID).values(webhook_secret=bindparam("secret"), updated_at=NOW)
@@ -123,8 +123,13 @@ def edit(work: UnitOfWork, webhook_id: int, settings: EndpointSettings, *, encry
 
 
 def delete(work: UnitOfWork, webhook_id: int) -> None:
-    """Delete an endpoint. Its calls stay in the log; those that wait are not made. Raises Forbidden, NotFound."""
+    """Delete an endpoint, and cancel the calls that wait. All calls stay in the log, without its id.
+
+    Raises Forbidden, NotFound.
+    """
     _begin_change(work)
+    # First, because the deletion removes the endpoint from its calls.
+    calls.cancel_waiting(work, webhook_id, reason=calls.DELETED)
     TABLE.delete(work, webhook_id)
 
 
@@ -140,7 +145,7 @@ def disable(work: UnitOfWork, webhook_id: int) -> None:
     _begin_change(work)
     TABLE.get(work, webhook_id)
     TABLE.update(work, webhook_id, is_enabled=False)
-    calls.cancel_waiting(work, webhook_id, reason=DISABLED)
+    calls.cancel_waiting(work, webhook_id, reason=calls.DISABLED)
 
 
 def list_all(work: UnitOfWork) -> Sequence[Row]:
@@ -163,6 +168,11 @@ def list_subscriptions(work: UnitOfWork, dialect: str) -> list[Subscription]:
     ]
 
 
+def list_enabled_ids(work: UnitOfWork) -> frozenset[int]:
+    """The enabled endpoints of both dialects."""
+    return frozenset(webhook_id for (webhook_id,) in work.fetch_all(_ENABLED_IDS))
+
+
 def get_secret(work: UnitOfWork) -> str | None:
     """The portal's secret as it is stored, encrypted; None before the first endpoint needs it. Raises Forbidden."""
     work.authorize(Permission.OPERATE)
@@ -172,7 +182,7 @@ def get_secret(work: UnitOfWork) -> str | None:
 
 def make_secret() -> str:
     """A new random secret, in the form of Standard Webhooks."""
-    return validation.WHSEC + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+    return WHSEC + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def ensure_secret(work: UnitOfWork, *, encrypt: Encrypt) -> str | None:

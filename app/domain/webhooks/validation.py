@@ -1,7 +1,5 @@
 """What a webhook endpoint may be set to. All functions return the errors of one field, none if it is valid."""
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -9,6 +7,7 @@ from urllib.parse import urlsplit
 
 from app.domain.errors import FieldError
 from app.domain.models.outbox import SIGNATURE_ENCODINGS, WEBHOOK_METHODS
+from app.domain.webhooks.signing_secrets import InvalidSecret, decode_secret
 
 EVENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "productlift": (
@@ -45,7 +44,7 @@ _ASTUTO_URL: Final = re.compile(r"https?://[^/?#]", re.IGNORECASE)
 _USER_INFO: Final = re.compile(r"https?://[^/?#]*@", re.IGNORECASE)
 _NOT_IN_URL: Final = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 _NOT_IN_TEMPLATE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[!-~](?:[ \t!-~]*[!-~])?")
 RESERVED_HEADERS: Final = frozenset(
     {
@@ -57,8 +56,6 @@ RESERVED_HEADERS: Final = frozenset(
 RESERVED_PREFIX: Final = "webhook-"
 """Of the headers of Standard Webhooks."""
 _OF_EACH_CALL: Final = frozenset({"accept", "content-type", "user-agent"})
-WHSEC: Final = "whsec_"
-"""A secret with this prefix is Base64, as Standard Webhooks writes it; any other is text."""
 
 
 def check_url(url: str, *, dialect: str) -> list[FieldError]:
@@ -132,18 +129,14 @@ def check_body(body: str) -> list[FieldError]:
 
 
 def check_secret(secret: str) -> list[FieldError]:
-    """Text, or Base64 after WHSEC."""
+    """In one of the forms of `signing_secrets`."""
     limits = {"minimum": MIN_SECRET, "maximum": MAX_SECRET}
     if not MIN_SECRET <= len(secret) <= MAX_SECRET or not secret.isprintable():
         return [FieldError("secret", "length", limits)]
-    if secret.startswith(WHSEC):
-        try:
-            encoded = secret.removeprefix(WHSEC)
-            # Libraries differ in whether they want the padding.
-            is_valid = len(base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)) > 0
-        except (binascii.Error, ValueError):
-            is_valid = False
-        return [] if is_valid else [FieldError("secret", "not_base64")]
+    try:
+        decode_secret(secret)
+    except InvalidSecret:
+        return [FieldError("secret", "not_base64")]
     return []
 
 
@@ -168,6 +161,6 @@ def is_reserved_header(name: str) -> bool:
 
 def _check_header_name(name: str, field: str) -> list[FieldError]:
     shown = {"name": name[:MAX_HEADER_NAME], "maximum": MAX_HEADER_NAME}
-    if len(name) > MAX_HEADER_NAME or not _HEADER_NAME.fullmatch(name):
+    if len(name) > MAX_HEADER_NAME or not HEADER_NAME.fullmatch(name):
         return [FieldError(field, "invalid_name", shown)]
     return [FieldError(field, "reserved", shown)] if is_reserved_header(name) else []

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from app.adapters.database import Clock, Database, PortalContext, utc_now
 from app.adapters.encryption import SecretCipher, UnreadableSecret
@@ -22,6 +22,8 @@ from app.outbox.mail.messages import build_message
 ContentLoader: TypeAlias = Callable[[UnitOfWork, ClaimedDelivery], Content | str]
 """The content of an email, or the reason why it must not be sent any more."""
 UnsubscribeUrl: TypeAlias = Callable[[Content], str | None]
+
+UNREADABLE: Final = "it is encrypted with another secret of the server"
 
 
 class MailSender:
@@ -56,7 +58,7 @@ class MailSender:
                 delivery = replace(delivery, payload=self._cipher.decrypt(delivery.payload))
             except UnreadableSecret:
                 # The operator can restore the secret of the server.
-                return Outcome(Result.RETRY, "it is encrypted with another secret of the server")
+                return Outcome(Result.RETRY, UNREADABLE, log_error=UNREADABLE)
         context = PortalContext(delivery.portal_id, OPERATOR, self._base_url)
         try:
             content = await self._database.read(
@@ -79,7 +81,7 @@ class MailSender:
             status, reply = await self._client.send(message, sender=self._mail_from.address, recipient=content.to_email)
         except SmtpError as error:
             result = Result.FAILED if error.is_permanent else Result.RETRY
-            return Outcome(result, str(error), response_status=error.status)
+            return Outcome(result, str(error), response_status=error.status, log_error=error.summary)
         return Outcome(Result.DELIVERED, response_status=status, response_body=reply)
 
     async def close(self) -> None:

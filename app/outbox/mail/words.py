@@ -193,8 +193,6 @@ class Words:
 
     def introduce(self, item: Item) -> str:
         """The sentence before the post, the text or the status of a notification."""
-        if item.kind == "status_change" and item.status is None:
-            return self._say(N_("A post that you follow has no status any more:"))
         author = clean_line(item.author) if item.author else self._say(N_("Somebody"))
         return self._say(_LEADS[item.kind], author=author)
 

@@ -15,6 +15,7 @@ from app.outbox.webhooks import astuto_variables
 from app.outbox.webhooks.astuto_variables import Gone, Variables
 from app.outbox.webhooks.liquid import TemplateError, is_static, render
 from app.outbox.webhooks.payload import CallPayload
+from app.outbox.webhooks.subscriptions import PerTransaction, find_subscribed
 
 DIALECT: Final = "astuto"
 CONTENT_TYPE: Final = "application/json"
@@ -30,25 +31,28 @@ _NEW_POST: Final = {"approved": "new_post", "pending": "new_post_pending_approva
 _URL_CHARACTERS: Final = "!#$%&'()*+,/:;=?@[]~"
 
 
+class _NotJson(TemplateError):
+    """The rendered body is no JSON that can be sent."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(reason)
+        # It may be the half of a surrogate pair that is to blame, which can't be stored.
+        self.text = text.encode(errors="replace").decode()
+
+
 class AstutoExpander:
     """The calls of an event: one for each endpoint of Astuto's format that wants it, rendered by its templates."""
 
     def __init__(self, *, cipher: SecretCipher) -> None:
         self._cipher = cipher
-        self._portal: _Portal | None = None
+        self._portals = PerTransaction(_Portal)
 
     def __call__(self, work: UnitOfWork, event: StoredEvent) -> Sequence[NewDelivery]:
         trigger = find_trigger(event)
         if trigger is None:
             return ()
-        portal = self._portal
-        if portal is None or portal.work is not work:
-            portal = self._portal = _Portal(work)
-        webhook_ids = [
-            subscription.webhook_id
-            for subscription in portal.subscriptions
-            if subscription.wants(trigger, occurred_at=event.created_at)
-        ]
+        portal = self._portals.get(work)
+        webhook_ids = find_subscribed(portal.subscriptions, event, name=trigger)
         if not webhook_ids:
             return ()
         try:
@@ -68,22 +72,21 @@ class AstutoExpander:
         ]
 
     def _make_payload(self, work: UnitOfWork, portal: "_Portal", webhook_id: int, variables: Variables) -> CallPayload:
-        """The payload to store: its URL is encrypted, or it has the reason why the call can't be made."""
+        """The payload to store, encrypted, or with the reason why the call can't be made."""
         try:
             endpoint = portal.endpoint(webhook_id)
-            payload = work.compute(lambda: render_call(endpoint, variables, self._cipher))
+            return work.compute(lambda: render_call(endpoint, variables, self._cipher).encrypt(self._cipher))
         except TemplateError as error:
             return CallPayload(None, error=str(error))
         except UnreadableSecret:
             return CallPayload(None, error="its templates are encrypted with another secret of the server")
-        return encrypt_url(payload, self._cipher)
 
 
 class _Portal:
     """What all events of a transaction share."""
 
     def __init__(self, work: UnitOfWork) -> None:
-        self.work = work
+        self._work = work
         self.subscriptions = endpoints.list_subscriptions(work, DIALECT)
         self._tenant: Variables | None = None
         self._endpoints: Mapping[int, Row] | None = None
@@ -91,13 +94,13 @@ class _Portal:
     def tenant(self) -> Variables:
         """The variable `tenant`."""
         if self._tenant is None:
-            self._tenant = astuto_variables.load_tenant(self.work)
+            self._tenant = astuto_variables.load_tenant(self._work)
         return self._tenant
 
     def endpoint(self, webhook_id: int) -> Row:
         """The endpoint with its templates, encrypted."""
         if self._endpoints is None:
-            self._endpoints = {row["id"]: row for row in endpoints.list_all(self.work)}
+            self._endpoints = {row["id"]: row for row in endpoints.list_all(self._work)}
         return self._endpoints[webhook_id]
 
 
@@ -114,11 +117,14 @@ def find_trigger(event: StoredEvent) -> str | None:
 def render_call(endpoint: Row, variables: Variables, cipher: SecretCipher) -> CallPayload:
     """What is sent to the endpoint; `url` is not encrypted, and None if its template has no tags.
 
-    Raises TemplateError and UnreadableSecret.
+    If the body is not JSON, it is the rendered text, with an error. Raises TemplateError and UnreadableSecret.
     """
     url, body = cipher.decrypt(endpoint["url"]), endpoint["body"]
     rendered_url = None if is_static(url) else _render_url(url, variables)
-    rendered_body = None if body is None else _render_body(cipher.decrypt(body), variables)
+    try:
+        rendered_body = None if body is None else _render_body(cipher.decrypt(body), variables)
+    except _NotJson as error:
+        return CallPayload(error.text, None, rendered_url, error=str(error))
     return CallPayload(rendered_body, None if rendered_body is None else CONTENT_TYPE, rendered_url)
 
 
@@ -139,7 +145,7 @@ def _render_url(template: str, variables: Variables) -> str:
 
 
 def _render_body(template: str, variables: Variables) -> str | None:
-    """The body as compact JSON; None if nothing but white space is rendered."""
+    """The body as compact JSON; None if nothing but white space is rendered. Raises TemplateError, also _NotJson."""
     try:
         text = render(template, variables)
     except TemplateError as error:
@@ -152,13 +158,13 @@ def _render_body(template: str, variables: Variables) -> str | None:
         body.encode()
     except json.JSONDecodeError as error:
         position = f"line {error.lineno}, column {error.colno} of the rendered text"
-        raise TemplateError(f"the rendered body is not JSON: {error.msg} at {position}") from None
+        raise _NotJson(f"the rendered body is not JSON: {error.msg} at {position}", text) from None
     except UnicodeEncodeError:
-        raise TemplateError("the rendered body has half of a surrogate pair") from None
+        raise _NotJson("the rendered body has half of a surrogate pair", text) from None
     except ValueError:
-        raise TemplateError("the rendered body has a number that JSON can't have") from None
+        raise _NotJson("the rendered body has a number that JSON can't have", text) from None
     except RecursionError:
-        raise TemplateError("the rendered body is nested too deeply") from None
+        raise _NotJson("the rendered body is nested too deeply", text) from None
     return body
 
 

@@ -5,7 +5,6 @@ is read from the event of its deletion.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -28,7 +27,7 @@ from app.domain.models import User
 from app.domain.portals import portals
 from app.domain.posts.queries import AUTHOR, PostQuery
 from app.domain.posts.reply_queries import CommentQuery
-from app.domain.sql.timestamps import format_millis
+from app.domain.sql.timestamps import format_millis, parse_json_time
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users.queries import UserQuery
 from app.domain.webhooks import deletions
@@ -173,7 +172,7 @@ def _snapshot(body: Mapping[str, Any]) -> Variables:
     snapshot = body.get("snapshot")
     if snapshot is None:
         raise Gone
-    times = {name: format_millis(_parse_time(snapshot[name])) for name in ("created_at", "updated_at")}
+    times = {name: format_millis(parse_json_time(snapshot[name])) for name in ("created_at", "updated_at")}
     return {**snapshot, **times}
 
 
@@ -215,9 +214,3 @@ def _serialize_user(row: Sequence[Any]) -> Variables:
         "created_at": resource["created_at"],
         "updated_at": resource["updated_at"],
     }
-
-
-def _parse_time(text: str) -> datetime:
-    """A time as the database writes it in JSON."""
-    time = datetime.fromisoformat(text)
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time

@@ -14,10 +14,10 @@ from app.domain.outbox.deliveries import NewDelivery
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.webhooks import endpoints
-from app.domain.webhooks.endpoints import Subscription
 from app.outbox.webhooks import productlift_resources as resources
 from app.outbox.webhooks.payload import CallPayload
 from app.outbox.webhooks.productlift_resources import Gone, Resource
+from app.outbox.webhooks.subscriptions import PerTransaction, find_subscribed
 
 DIALECT: Final = "productlift"
 EVENT_NAMES: Final = {
@@ -49,20 +49,14 @@ class ProductLiftExpander:
     def __init__(self, *, secret: bytes, signer: FileSigner) -> None:
         self._id_key = hmac.digest(secret, _PURPOSE, "sha256")
         self._signer = signer
-        self._portal: _Portal | None = None
+        self._portals = PerTransaction(_Portal)
 
     def __call__(self, work: UnitOfWork, event: StoredEvent) -> Sequence[NewDelivery]:
         name = EVENT_NAMES.get(event.kind)
         if name is None:
             return ()
-        portal = self._portal
-        if portal is None or portal.work is not work:
-            portal = self._portal = _Portal(work)
-        webhook_ids = [
-            subscription.webhook_id
-            for subscription in portal.subscriptions
-            if subscription.wants(name, occurred_at=event.created_at)
-        ]
+        portal = self._portals.get(work)
+        webhook_ids = find_subscribed(portal.subscriptions, event, name=name)
         if not webhook_ids:
             return ()
         try:
@@ -109,12 +103,12 @@ class _Portal:
     """What all events of a transaction share."""
 
     def __init__(self, work: UnitOfWork) -> None:
-        self.work = work
-        self.subscriptions: Sequence[Subscription] = endpoints.list_subscriptions(work, DIALECT)
+        self._work = work
+        self.subscriptions = endpoints.list_subscriptions(work, DIALECT)
         self._loaded: tuple[Resource, bool] | None = None
 
     def load(self) -> tuple[Resource, bool]:
         """The portal, as it is sent, and whether it is private."""
         if self._loaded is None:
-            self._loaded = resources.load_portal(self.work)
+            self._loaded = resources.load_portal(self._work)
         return self._loaded

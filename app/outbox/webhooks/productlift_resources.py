@@ -4,7 +4,6 @@ A post or comment that has been deleted since is read from the event of its dele
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -23,7 +22,7 @@ from app.domain.errors import NotFound
 from app.domain.events import StoredEvent
 from app.domain.models import User
 from app.domain.portals import portals
-from app.domain.sql.timestamps import Timestamp, format_micros
+from app.domain.sql.timestamps import Timestamp, format_micros, parse_json_time
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users.queries import UserQuery
 from app.domain.webhooks import deletions
@@ -108,7 +107,7 @@ def _serialize_deleted_post(
         post_id, body["code"], body["slug"], body["title"],
         *(snapshot[name] for name in ("description_short", "description", "changelog", "image", "is_public")),
         *(snapshot[name] for name in ("votes_count", "comments_count", "views_count")),
-        *(_parse_time(snapshot[name]) for name in ("created_at", "updated_at", "status_changed_at")),
+        *(parse_json_time(snapshot[name]) for name in ("created_at", "updated_at", "status_changed_at")),
         *_user_columns(work, author_id),
         snapshot["categories"],
         body["status_id"], *(snapshot[name] for name in ("status_name", "status_color", "tab_name")),
@@ -128,14 +127,8 @@ def _serialize_deleted_comment(
         comment_id,
         None,
         *(snapshot[name] for name in ("body", "pinned", "official", "parent_id")),
-        *(_parse_time(snapshot[name]) for name in ("created_at", "updated_at")),
+        *(parse_json_time(snapshot[name]) for name in ("created_at", "updated_at")),
         False,
         *_user_columns(work, author_id),
     )
     return serialize_comment(row, post["url"])
-
-
-def _parse_time(text: str) -> datetime:
-    """A time as the database writes it in JSON."""
-    time = datetime.fromisoformat(text)
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

@@ -9,6 +9,7 @@ import orjson
 
 from app.adapters.encryption import SecretCipher
 from app.domain.webhooks.calls import CallSettings
+from app.domain.webhooks.masking import mask_headers, mask_url
 from app.domain.webhooks.validation import is_reserved_header
 from app.outbox.webhooks.payload import CallPayload
 from app.outbox.webhooks.signatures import make_standard_headers, sign_body
@@ -24,6 +25,11 @@ class CallRequest:
     url: str
     headers: list[tuple[str, str]]
     content: bytes | None
+
+    def describe(self) -> str:
+        """JSON of all but the content, with its secrets masked."""
+        headers = mask_headers(dict(self.headers))
+        return orjson.dumps({"method": self.method, "url": mask_url(self.url), "headers": headers}).decode()
 
 
 def build_request(

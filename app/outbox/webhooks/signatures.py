@@ -1,38 +1,22 @@
 """Signs webhook calls: ProductLift's one header, and the three headers of Standard Webhooks.
 
-Both sign the exact body with the same secret, which is text. ProductLift's signature uses the UTF-8 bytes of the text.
-Standard Webhooks uses bytes whose text form is `whsec_` and Base64: a secret in this form is used as it is, and of any
-other secret the UTF-8 bytes of the text.
+Both sign the exact body with the same secret, which is text. ProductLift's signature uses the UTF-8 bytes of the text,
+Standard Webhooks the bytes that `decode_secret` returns.
 """
 
 import base64
-import binascii
 import hmac
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 
 from standardwebhooks.webhooks import Webhook
 
-_PREFIX: Final = "whsec_"
-
-
-class InvalidSecret(ValueError):
-    """A secret that begins with `whsec_`, but does not continue with Base64."""
+from app.domain.webhooks.signing_secrets import WHSEC, decode_secret
 
 
 def standardize_secret(secret: str) -> str:
     """The secret in the form that libraries of Standard Webhooks take: `whsec_` and Base64. Raises InvalidSecret."""
-    if not secret.startswith(_PREFIX):
-        return _PREFIX + base64.b64encode(secret.encode()).decode()
-    encoded = secret.removeprefix(_PREFIX)
-    try:
-        # Libraries differ in whether they want the padding.
-        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise InvalidSecret from None
-    if not key:
-        raise InvalidSecret
-    return _PREFIX + base64.b64encode(key).decode()
+    return WHSEC + base64.b64encode(decode_secret(secret)).decode()
 
 
 def sign_body(body: bytes, secret: str, *, encoding: Literal["hex", "base64"]) -> str:

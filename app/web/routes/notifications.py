@@ -31,15 +31,23 @@ from app.web.viewer import Viewer, Viewers
 
 _METHODS: Final = ["GET", "HEAD"]
 _DIGEST_LABEL: Final = N_("Everything that is sent to you once a day or once a week")
-_POST_LABEL: Final = N_("The post “%(title)s”")
+_POST_LABEL: Final = N_("Updates and changes of the status of the post “%(title)s”")
 _UNNAMED_POST_LABEL: Final = N_("Updates and changes of the status of a post")
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What a page shows. It is rendered after the transaction, so that no other writer waits for the template."""
+
+    template: str
+    status: int
+    values: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class _Visit:
     """A request with a valid token."""
 
-    request: Request
     viewer: Viewer
     """Whose session does not matter here."""
     token: str
@@ -70,7 +78,7 @@ def router(
     async def save_notifications(request: Request) -> Response:
         form = await read_form(request)
 
-        def save(work: UnitOfWork, visit: _Visit) -> Response:
+        def save(work: UnitOfWork, visit: _Visit) -> _Page:
             try:
                 _save_choices(work, visit, form)
             except ValidationFailed:
@@ -111,7 +119,7 @@ class _NotificationPages:
         self._tokens = tokens
 
     async def respond(
-        self, request: Request, params: Mapping[str, str], operation: Callable[[UnitOfWork, _Visit], Response]
+        self, request: Request, params: Mapping[str, str], operation: Callable[[UnitOfWork, _Visit], _Page]
     ) -> Response:
         """Run the operation for the `token` of these parameters, as its user, in the portal of the host."""
         viewer = await self._viewers.find(request)
@@ -120,43 +128,45 @@ class _NotificationPages:
         # As a plain user, who may change no choices but their own.
         actor = Actor(user_id=subscription.user_id if subscription else None, role="user")
 
-        def run(work: UnitOfWork) -> Response:
+        def run(work: UnitOfWork) -> _Page:
             if subscription is not None:
                 # The user may be deleted, or one of another portal, and the kind one of another version.
                 with suppress(NotFound, ValidationFailed):
-                    return operation(work, _Visit(request, viewer, token, subscription))
-            return self._pages.private_form(request, viewer, "portal/unknown_link.html", status=404)
+                    return operation(work, _Visit(viewer, token, subscription))
+            return _Page("unknown_link.html", 404, {})
 
         context = PortalContext(viewer.portal["id"], actor)
         is_read = request.method in _METHODS
-        return await (self._database.read(run, context) if is_read else self._database.write(run, context))
-
-    def show_choices(self, work: UnitOfWork, visit: _Visit, *, is_saved: bool = False) -> Response:
-        """The form with the choices. Raises NotFound."""
-        return self._render(
-            visit,
-            "notifications.html",
-            chosen=choices.get_choices(work, visit.user_id),
-            post=unsubscribing.find_linked_post(work, visit.user_id, visit.subscription.post_id),
-            labels=LABELS,
-            cadences=CADENCES,
-            recaps=RECAPS,
-            is_saved=is_saved,
+        page = await (self._database.read(run, context) if is_read else self._database.write(run, context))
+        return self._pages.private_form(
+            request, viewer, f"portal/{page.template}", status=page.status, token=token, **page.values
         )
 
-    def show_question(self, work: UnitOfWork, visit: _Visit) -> Response:
+    def show_choices(self, work: UnitOfWork, visit: _Visit, *, is_saved: bool = False) -> _Page:
+        """The form with the choices. Raises NotFound."""
+        values = {
+            "chosen": choices.get_choices(work, visit.user_id),
+            "post": unsubscribing.find_linked_post(work, visit.user_id, visit.subscription.post_id),
+            "labels": LABELS,
+            "cadences": CADENCES,
+            "recaps": RECAPS,
+            "is_saved": is_saved,
+        }
+        return _Page("notifications.html", 200, values)
+
+    def show_question(self, work: UnitOfWork, visit: _Visit) -> _Page:
         """The page with a button, or one that says that the emails are ended. Raises NotFound, ValidationFailed."""
         kind, post_id = visit.subscription.kind, visit.subscription.post_id
         resumption = unsubscribing.find_resumption(work, visit.user_id, kind=kind, post_id=post_id)
         return self._show_unsubscribing(work, visit, resumption)
 
-    def unsubscribe(self, work: UnitOfWork, visit: _Visit) -> Response:
+    def unsubscribe(self, work: UnitOfWork, visit: _Visit) -> _Page:
         """End the emails, and say so. Raises NotFound, ValidationFailed."""
         kind, post_id = visit.subscription.kind, visit.subscription.post_id
         resumption = unsubscribing.unsubscribe(work, visit.user_id, kind=kind, post_id=post_id)
         return self._show_unsubscribing(work, visit, resumption)
 
-    def resume(self, work: UnitOfWork, visit: _Visit, form: Mapping[str, str]) -> Response:
+    def resume(self, work: UnitOfWork, visit: _Visit, form: Mapping[str, str]) -> _Page:
         """Start the emails again, and say so. Raises NotFound."""
         kind, post_id = visit.subscription.kind, visit.subscription.post_id
         cadences = {name: form[name] for name in NOTIFICATION_KINDS if name in form}
@@ -171,20 +181,16 @@ class _NotificationPages:
 
     def _show_unsubscribing(
         self, work: UnitOfWork, visit: _Visit, resumption: Resumption | None, *, is_resumed: bool = False
-    ) -> Response:
+    ) -> _Page:
         post = unsubscribing.find_linked_post(work, visit.user_id, visit.subscription.post_id)
         catalogue = load_translation(visit.viewer.locale).catalogue
         label, title = _describe(visit.subscription.kind, post)
-        return self._render(
-            visit,
-            "unsubscribe.html",
-            subject=catalogue.gettext(label) % {"title": title},
-            resumption=None if resumption is None else _to_fields(resumption),
-            is_resumed=is_resumed,
-        )
-
-    def _render(self, visit: _Visit, template: str, **values: Any) -> Response:
-        return self._pages.private_form(visit.request, visit.viewer, f"portal/{template}", token=visit.token, **values)
+        values = {
+            "subject": catalogue.gettext(label) % {"title": title},
+            "resumption": None if resumption is None else _to_fields(resumption),
+            "is_resumed": is_resumed,
+        }
+        return _Page("unsubscribe.html", 200, values)
 
 
 def _describe(kind: str, post: LinkedPost | None) -> tuple[str, str]:

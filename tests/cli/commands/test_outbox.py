@@ -60,9 +60,12 @@ def test_deliveries_are_listed_the_newest_first_by_state_and_channel(three: Cli)
     assert "must be one of email" in three.usage_error("outbox", "list", "--channel", "fax")
 
     failed = three.json("outbox", "list", "--state", "failed")["deliveries"][0]
-    times = {name: failed.pop(name) for name in ("created_at", "due_at")}
-    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", value) for value in times.values())
+    (pending,) = three.json("outbox", "list", "--state", "pending")["deliveries"]
+    for time in (failed.pop("created_at"), pending["due_at"]):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", time)
     assert failed == {
+        "due_at": None,
+        "waits_for": None,
         "id": 1,
         "channel": "email",
         "kind": "comment",
@@ -109,7 +112,10 @@ def test_content_that_was_encrypted_with_another_secret_is_an_error(three: Cli, 
 
 
 def state(rows: Rows, delivery: int) -> tuple[Any, ...]:
-    (row,) = rows("SELECT state, attempts, finished_at, claim FROM deliveries WHERE id = :id", id=delivery)
+    (row,) = rows(
+        "SELECT state, attempts - earlier_attempts AS attempts, finished_at, claim FROM deliveries WHERE id = :id",
+        id=delivery,
+    )
     return tuple(row.values())
 
 
@@ -120,6 +126,28 @@ def test_deliveries_are_repeated_with_the_same_ids(three: Cli, rows: Rows) -> No
 
     assert rows("SELECT id, uuid FROM deliveries ORDER BY id") == before
     assert [state(rows, each) for each in (1, 2, 3)] == [("pending", 0, None, None)] * 3
+    shown = three.json("outbox", "show", "3")
+    assert (shown["attempts"], shown["response_status"], shown["response_body"]) == (1, 200, "thanks")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            "UPDATE webhooks SET is_enabled = false",
+            "webhook 1 is disabled: enable it first (earshot webhooks enable 1)",
+        ),
+        ("DELETE FROM webhooks", "its webhook was deleted"),
+    ],
+)
+def test_calls_that_would_not_be_made_are_not_repeated(change: str, reason: str, three: Cli, rows: Rows) -> None:
+    rows(f"{change} RETURNING id")
+    rows("UPDATE deliveries SET state = 'failed' WHERE id = 3 RETURNING id")
+
+    assert three.error("outbox", "retry", "1", "3") == f"delivery 3 can't be repeated, because {reason}"
+    assert [state(rows, each)[0] for each in (1, 3)] == ["failed", "failed"]
+    assert three.json("outbox", "retry", "--failed") == {"retried": 1}
+    assert [state(rows, each)[0] for each in (1, 3)] == ["pending", "failed"]
 
 
 def test_all_failed_deliveries_are_repeated_except_emptied_ones(three: Cli, rows: Rows) -> None:
@@ -169,3 +197,20 @@ def test_deliveries_of_another_portal_are_neither_listed_nor_changed(three: Cli,
     assert three.error("outbox", "retry", "1", *portal) == "there is no delivery 1"
     assert three.json("outbox", "retry", "--failed", *portal) == {"retried": 0}
     assert state(rows, 1)[0] == "failed"
+
+
+def test_a_call_that_waits_for_an_earlier_one_names_it(three: Cli, rows: Rows) -> None:
+    call = NewDelivery("webhook", "post.created", webhook_id=1, post_id=4, payload='{"body": "{}"}')
+    add(three, *[call] * 3)
+    rows("UPDATE deliveries SET attempts = 1, due_at = '2999-01-01 00:00:00' WHERE id = 4")
+
+    def waiting() -> list[int | None]:
+        return [row["waits_for"] for row in three.json("outbox", "list")["deliveries"]]
+
+    assert waiting() == [4, 4, None, None, None, None]
+    assert three.run("outbox", "list").out.count("waits for call 4") == 2
+    assert re.search("^due at +waits for call 4$", three.run("outbox", "show", "6").out, re.MULTILINE)
+    assert re.search("^due at +2999-01-01T00:00:00Z$", three.run("outbox", "show", "4").out, re.MULTILINE)
+    # They have waited long enough for 4, but 5 has not been attempted yet.
+    rows("UPDATE deliveries SET created_at = '2026-01-01 00:00:00' WHERE id > 4")
+    assert waiting() == [5, None, None, None, None, None]

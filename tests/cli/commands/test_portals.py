@@ -117,6 +117,7 @@ def test_the_commands_of_the_guide_to_several_portals_work(cli: Cli) -> None:
         ("locale", "de", "locale", "de"),
         ("locale", " de-AT ", "locale", "de-AT"),
         ("locale", "en-GB", "locale", "en-GB"),
+        ("locale", "de_AT", "locale", "de-AT"),
         ("invite-message", " Welcome!\n\tTell us more. ", "invite_message", "Welcome!\n\tTell us more."),
         ("private", "on", "private", True),
         ("accent-color", "#FF6600", "accent_color", "#FF6600"),

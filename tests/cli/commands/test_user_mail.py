@@ -47,7 +47,7 @@ def test_notifications_that_a_user_can_not_get_are_rejected(cli: Cli, rows: Rows
     jane = ("users", "notifications", "jane@example.com")
 
     assert cli.error(*jane, "--off", "--kind", "new_post", "--cadence", "daily") == (
-        "kind is for moderators, administrators and the owner only"
+        "new_post is for moderators, administrators and the owner only"
     )
     assert cli.error(*jane, "--recap", "daily", "--off") == "recap is for moderators, administrators and the owner only"
     assert cli.usage_error(*jane, "--kind", "comment") == "Invalid value: give --kind and --cadence together"
@@ -89,6 +89,19 @@ def test_an_invitation_of_an_unknown_user_says_how_to_create_the_user(cli: Cli, 
     assert "'o'\"'\"'neil@example.com'" in cli.error("users", "invite", "o'neil@example.com")
     for name in ("77", "jane", "a@b c"):
         assert cli.error("users", "invite", name) == f"there is no user {name}"
+
+
+def test_an_invitation_without_a_mail_server_says_that_it_waits(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli.json("users", "create", "--email", "jane@example.com")
+    invite = ("users", "invite", "jane@example.com")
+
+    without = cli.run(*invite).out
+    monkeypatch.setenv("EARSHOT_SMTP_URL", "smtp://127.0.0.1:9")
+    monkeypatch.setenv("EARSHOT_MAIL_FROM", "feedback@example.com")
+
+    assert cli.run(*invite).out == "jane@example.com is invited; the email is queued\n"
+    assert without.startswith("jane@example.com is invited; the email is queued, and waits until mail is set up; ")
+    assert "`earshot outbox show ID` prints it" in without
 
 
 def test_a_user_who_needs_no_invitation_gets_none(cli: Cli, rows: Rows) -> None:

@@ -104,7 +104,7 @@ def test_a_call_that_gets_no_response_says_why(cli: Cli, monkeypatch: pytest.Mon
         done = cli.run("webhooks", "test", "1")
 
     assert (done.code, receiver.requests) == (1, [])
-    assert done.out.startswith("no response after ")
+    assert done.out.startswith("the call failed: ")
     assert "EARSHOT_OUTBOUND_ALLOW" in done.out
     assert "secret-key" not in done.out + done.err
 
@@ -112,7 +112,7 @@ def test_a_call_that_gets_no_response_says_why(cli: Cli, monkeypatch: pytest.Mon
 def test_an_unknown_event_or_webhook_is_not_called(cli: Cli, receiver: Receiver) -> None:
     create(cli, receiver.url)
 
-    assert "there is no event new_post: choose among post.created" in cli.error(
+    assert "there is no event new_post: choose among post.created" in cli.usage_error(
         "webhooks", "test", "1", "--event", "new_post"
     )
     assert cli.error("webhooks", "test", "2") == "there is no webhook 2"

@@ -8,7 +8,6 @@ import pytest
 
 from app.adapters.encryption import SecretCipher
 from app.domain.events import StoredEvent
-from app.domain.outbox import events
 from app.domain.outbox.deliveries import NewDelivery
 from app.domain.posts import comments
 from app.domain.posts.create import NewPost, create_post
@@ -18,6 +17,7 @@ from app.outbox.webhooks.astuto import AstutoExpander
 from tests.cli.conftest import Cli
 from tests.cli.database import Rows, write_in_portal
 from tests.conftest import SECRET
+from tests.support.outbox import expand_next
 from tests.support.receiver import Receiver, run_receiver
 
 URL = "https://hooks.example.com/{{ post.id }}?key=s3cret&slug={{ post.slug }}"
@@ -70,6 +70,7 @@ def test_a_preview_shows_the_request_without_secrets(cli: Cli) -> None:
         "url": "https://hooks.example.com/1?key=•••&slug=•••",
         "headers": {"Authorization": "•••", "Content-Type": "application/json"},
         "body": shown["body"],
+        "error": None,
     }
     assert json.loads(shown["body"]) == {"site": "Feedback", **BLANK, **INVENTED}
     assert text == (
@@ -129,19 +130,45 @@ def test_a_test_call_sends_the_rendered_sample(cli: Cli, receiver: Receiver) -> 
     assert (result["status"], result["body"]) == (200, "thanks")
 
 
-@pytest.mark.parametrize(
-    ("body", "error"),
-    [
-        ("{{ post.title }}", "the rendered body is not JSON: Expecting value at line 1, column 1 of the rendered text"),
-        ("\n{{ 1 | divided_by: 0 }}", "the body could not be rendered: line 2: divided_by: can't divide by 0"),
-    ],
-)
-def test_a_template_that_fails_says_why(body: str, error: str, cli: Cli, receiver: Receiver) -> None:
-    create(cli, body=body, url=receiver.url)
+def test_a_template_that_fails_says_why(cli: Cli, receiver: Receiver) -> None:
+    error = "the body could not be rendered: line 2: divided_by: can't divide by 0"
+    create(cli, body="\n{{ 1 | divided_by: 0 }}", url=receiver.url)
 
     assert cli.error("webhooks", "preview", "1") == error
     assert cli.error("webhooks", "test", "1") == error
     assert receiver.requests == []
+
+
+def test_a_body_that_is_not_json_is_shown_as_it_was_rendered(cli: Cli, receiver: Receiver) -> None:
+    error = "the rendered body is not JSON: Expecting value at line 1, column 10 of the rendered text"
+    create(cli, body='{"text": {{ post.title }}}', url=f"{receiver.url}?id={{{{ post.id }}}}")
+
+    text, with_json = (cli.run("webhooks", "preview", "1", *json_option) for json_option in ((), ("--json",)))
+
+    rendered = '{"text": A sample post}'
+    assert (text.code, text.err) == (with_json.code, f"earshot: {error}\n") == (1, f"earshot: {error}\n")
+    assert text.out == f"POST {receiver.url}?id=•••\n\n{rendered}\n"
+    shown = json.loads(with_json.out)
+    assert (shown["body"], shown["error"], with_json.err) == (rendered, error, "")
+    assert cli.error("webhooks", "test", "1") == f"{error}; `earshot webhooks preview 1 --event new_post` prints it"
+    assert receiver.requests == []
+
+
+@pytest.mark.parametrize("body", [None, "", BODY])
+def test_a_new_webhook_says_what_it_will_send(body: str | None, cli: Cli) -> None:
+    stdin = () if body is None else ("--body-stdin",)
+    url = "https://hooks.example.com/?key=s3cret"
+    arguments = ("webhooks", "create", "--dialect", "astuto", "--url", url, "--method", "PUT", *stdin)
+
+    lines = cli.run(*arguments, stdin=body or "").out.splitlines()
+
+    call = "each call is PUT https://hooks.example.com/?key=•••"
+    assert lines[:2] == [
+        "webhook 1 was created",
+        f"{call}, with the body that the template makes: see earshot webhooks preview 1"
+        if body
+        else f"{call} without a body; to add one: earshot webhooks edit 1 --body-file FILE",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -175,7 +202,7 @@ def test_a_webhook_in_productlifts_format_has_no_templates(cli: Cli) -> None:
 def test_an_unknown_event_or_webhook_has_no_preview(cli: Cli) -> None:
     create(cli)
 
-    assert "there is no event post.created: choose among new_post" in cli.error(
+    assert "there is no event post.created: choose among new_post" in cli.usage_error(
         "webhooks", "preview", "1", "--event", "post.created"
     )
     assert cli.error("webhooks", "preview", "2") == "there is no webhook 2"
@@ -188,7 +215,8 @@ def test_what_commands_do_is_sent(cli: Cli) -> None:
     cli.json("users", "create", "--email", "jane@example.com", "--name", "Jane Roe", "--role", "user")
     cli.json("posts", "set-moderation", str(number), "rejected")
     cli.json("statuses", "delete", str(planned))
-    expander = AstutoExpander(cipher=SecretCipher(SECRET.encode()))
+    cipher = SecretCipher(SECRET.encode())
+    expander = AstutoExpander(cipher=cipher)
     sent: list[NewDelivery] = []
 
     def keep(work: UnitOfWork, event: StoredEvent) -> Sequence[NewDelivery]:
@@ -196,11 +224,12 @@ def test_what_commands_do_is_sent(cli: Cli) -> None:
         sent.extend(calls)
         return calls
 
-    write_in_portal(
-        cli.first_portal.portal_id, lambda work: events.expand_next(work, keep, base_url="http://127.0.0.1")
-    )
+    write_in_portal(cli.first_portal.portal_id, lambda work: expand_next(work, keep, base_url="http://127.0.0.1"))
 
-    assert [(delivery.kind, json.loads(json.loads(delivery.payload or "")["body"])) for delivery in sent] == [
+    def read_body(delivery: NewDelivery) -> str:
+        return cipher.decrypt(json.loads(delivery.payload or "")["encrypted_body"])
+
+    assert [(delivery.kind, json.loads(read_body(delivery))) for delivery in sent] == [
         ("new_post", {"user": "", "status": "", "title": "Dark mode"}),
         ("new_user", {"user": "jane@example.com", "status": "", "title": ""}),
         ("post_status_change", {"user": "", "status": "New", "title": "Dark mode"}),

@@ -1,28 +1,20 @@
-"""`earshot webhooks`."""
+"""`earshot webhooks`: set up endpoints and secrets."""
 
 import json
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from app.adapters.encryption import SecretCipher
-from app.cli.commands.webhook_log import since_param
 from app.domain.webhooks.validation import EVENTS
 from tests.cli.conftest import Cli
 from tests.cli.database import Rows
+from tests.cli.webhooks import URL, create
 from tests.conftest import SECRET
-
-URL = "https://hooks.example.com/earshot"
 
 
 def decrypt(text: str) -> str:
     return SecretCipher(SECRET.encode()).decrypt(text)
-
-
-def create(cli: Cli, *arguments: str, dialect: str = "productlift", stdin: str = "") -> Any:
-    return cli.json("webhooks", "create", "--dialect", dialect, "--url", URL, *arguments, stdin=stdin)
 
 
 def test_webhooks_are_created_listed_changed_and_deleted(cli: Cli) -> None:
@@ -50,7 +42,7 @@ def test_webhooks_are_created_listed_changed_and_deleted(cli: Cli) -> None:
         "signature_header": "Signature",
         "signature_encoding": "hex",
         "enabled": True,
-        "failures_in_row": 0,
+        "failures_in_a_row": 0,
         "disabled_at": None,
         "created_at": first["created_at"],
         "updated_at": first["updated_at"],
@@ -161,10 +153,11 @@ def test_a_webhook_with_its_own_secret_makes_none_for_the_portal(cli: Cli, rows:
         ("astuto", ("--url", "https://jane:pw@a.example"), "url must not contain a user and password"),
         ("productlift", ("--event", "new_post"), "there is no event new_post: choose among post.created, post.deleted"),
         ("astuto", ("--event", "post.created"), "there is no event post.created: choose among new_post, new_post_"),
-        ("productlift", ("--method", "PUT"), "method can't be set in the format of productlift"),
-        ("productlift", ("--header", "A: b"), "headers can't be set in the format of productlift"),
-        ("astuto", ("--signature-header", "X"), "signature header can't be set in the format of astuto"),
-        ("astuto", ("--signature-encoding", "hex"), "signature encoding can't be set in the format of astuto"),
+        ("productlift", ("--method", "PUT"), "--method is for webhooks of the dialect astuto only"),
+        ("productlift", ("--header", "A: b"), "headers (--header, --headers-stdin) are for webhooks of the dialect as"),
+        ("productlift", ("--body-stdin",), "a body (--body-file, --body-stdin) is for webhooks of the dialect astuto"),
+        ("astuto", ("--signature-header", "X"), "--signature-header is for webhooks of the dialect productlift"),
+        ("astuto", ("--signature-encoding", "hex"), "--signature-encoding is for webhooks of the dialect product"),
         ("productlift", ("--signature-header", "A B"), "signature header must be the name of a header"),
         ("productlift", ("--signature-header", "content-type"), "signature header must not be content-type, which"),
         ("productlift", ("--signature-header", "Host"), "signature header must not be Host, which the server sets"),
@@ -221,7 +214,7 @@ def test_contradicting_and_missing_options_are_rejected(cli: Cli, tmp_path: Path
     assert "--header or --no-headers" in usage("edit", "1", "--header", "A: b", "--no-headers")
     assert "a body or --no-body" in usage("edit", "1", "--body-stdin", "--no-body")
     assert "--secret-stdin or --portal-secret" in usage("edit", "1", "--secret-stdin", "--portal-secret")
-    assert cli.error("webhooks", "create", "--dialect", "astuto") == "url is missing"
+    assert "give the address by --url or --url-stdin" in usage("create", "--dialect", "astuto")
     assert "a JSON object of texts" in cli.error("webhooks", *astuto, "--headers-stdin", stdin='{"A": 1}')
     assert "a JSON object of texts" in cli.error("webhooks", *astuto, "--headers-stdin", stdin="A: b")
     assert "is not text in UTF-8" in cli.error("webhooks", *astuto, "--body-file", str(template))
@@ -245,10 +238,10 @@ def test_a_webhook_is_disabled_and_enabled_again(cli: Cli, rows: Rows) -> None:
     rows("UPDATE webhooks SET failures_in_row = 5, disabled_at = '2026-01-12 09:30:00'")
     assert cli.json("webhooks", "show", "1")["disabled_at"] == "2026-01-12T09:30:00Z"
 
-    assert cli.json("webhooks", "enable", "1") == {"id": 1, "enabled": True}
+    assert cli.json("webhooks", "enable", "1") == {"id": 1, "enabled": True, "lost_calls": 0}
 
     webhook = cli.json("webhooks", "show", "1")
-    assert (webhook["enabled"], webhook["failures_in_row"], webhook["disabled_at"]) == (True, 0, None)
+    assert (webhook["enabled"], webhook["failures_in_a_row"], webhook["disabled_at"]) == (True, 0, None)
 
 
 def test_a_webhook_of_another_secret_key_is_reported(cli: Cli, rows: Rows) -> None:
@@ -261,159 +254,6 @@ def test_a_webhook_of_another_secret_key_is_reported(cli: Cli, rows: Rows) -> No
     assert "replace it with --rotate or --stdin" in cli.error("webhooks", "secret")
     cli.json("webhooks", "edit", "1", "--url", URL)
     assert cli.json("webhooks", "show", "1")["url"] == URL
-
-
-def add_calls(rows: Rows) -> None:
-    """Calls 1 to 4: delivered, failed, pending; and failed two days ago at another webhook. And an email."""
-    payload = json.dumps({"body": '{"event":"x"}', "content_type": "application/json", "url": None})
-    now = datetime.now(UTC)
-    for number, (webhook, state, age) in enumerate(
-        [(1, "delivered", 1), (1, "failed", 1), (1, "pending", 1), (2, "failed", 48), (None, "failed", 1)], 1
-    ):
-        moment = (now - timedelta(hours=age)).strftime("%Y-%m-%d %H:%M:%S")
-        finished = "NULL" if state == "pending" else f"'{moment}'"
-        rows(
-            "INSERT INTO deliveries (portal_id, uuid, channel, kind, webhook_id, state, due_at, created_at, attempts,"
-            " payload, response_status, response_body, error, duration_ms, attempted_at, finished_at, claim)"
-            f" VALUES (1, 'uuid-{number}', '{'email' if webhook is None else 'webhook'}', 'vote.created',"
-            f" {webhook or 'NULL'}, '{state}', '{moment}', '{moment}', 3, '{payload}', 500, 'Oops', 'it broke', 12,"
-            f" '{moment}', {finished}, NULL)"
-        )
-
-
-def test_calls_are_logged_with_request_and_response(cli: Cli, rows: Rows) -> None:
-    create(cli)
-    create(cli)
-    add_calls(rows)
-
-    def ids(*arguments: str) -> list[int]:
-        return [call["id"] for call in cli.json("webhooks", "log", *arguments)["calls"]]
-
-    calls = cli.json("webhooks", "log")["calls"]
-    assert calls[1] == {
-        "id": 3,
-        "uuid": "uuid-3",
-        "created_at": calls[1]["created_at"],
-        "webhook_id": 1,
-        "event": "vote.created",
-        "post_id": None,
-        "state": "pending",
-        "attempts": 3,
-        "due_at": calls[1]["created_at"],
-        "attempted_at": calls[1]["created_at"],
-        "finished_at": None,
-        "request_url": None,
-        "request_body": '{"event":"x"}',
-        "response_status": 500,
-        "response_body": "Oops",
-        "duration_ms": 12,
-        "error": "it broke",
-    }
-    assert ids() == [4, 3, 2, 1]
-    assert ids("1") == [3, 2, 1]
-    assert ids("--failed") == [4, 2]
-    assert ids("--failed", "--since", "6h") == [2]
-    assert ids("2", "--since", "47h") == []
-    assert ids("--limit", "2") == [4, 3]
-    text = cli.run("webhooks", "log", "2").out
-    assert text.splitlines()[0].split() == [
-        *("id", "created", "at", "webhook", "id", "event", "state", "attempts", "response", "status"),
-        *("duration", "ms", "error"),
-    ]
-    assert "it broke" in text
-    cli.json("webhooks", "delete", "2")
-    assert ids() == [4, 3, 2, 1]
-    assert cli.run("webhooks", "log", "1", "--since", "2999-01-01").out == "no calls\n"
-
-
-def test_the_url_of_a_call_is_shown_masked(cli: Cli, rows: Rows) -> None:
-    create(cli)
-    create(cli)
-    add_calls(rows)
-    cipher = SecretCipher(SECRET.encode())
-
-    def set_url(text: str) -> None:
-        payload = json.dumps({"body": None, "content_type": None, "url": text})
-        rows(f"UPDATE deliveries SET payload = '{payload}' WHERE id = 1")
-
-    set_url(cipher.encrypt("https://a.example/cards?key=secret-key"))
-    done = cli.run("webhooks", "log", "1", "--json")
-    assert json.loads(done.out)["calls"][-1]["request_url"] == "https://a.example/cards?key=•••"
-    assert "secret-key" not in done.out
-    set_url(SecretCipher(b"another secret").encrypt("https://a.example/cards"))
-    assert cli.json("webhooks", "log", "1")["calls"][-1]["request_url"] == "•••"
-    rows("UPDATE deliveries SET payload = NULL WHERE id = 1")
-    emptied = cli.json("webhooks", "log", "1")["calls"][-1]
-    assert (emptied["request_url"], emptied["request_body"]) == (None, None)
-
-
-def test_calls_are_repeated_with_their_id_and_body(cli: Cli, rows: Rows) -> None:
-    create(cli)
-    create(cli)
-    add_calls(rows)
-    before = rows("SELECT id, uuid, payload, webhook_id FROM deliveries ORDER BY id")
-
-    def pending() -> list[int]:
-        return [row["id"] for row in rows("SELECT id FROM deliveries WHERE state = 'pending' ORDER BY id")]
-
-    assert cli.json("webhooks", "replay", "--since", "2h", "--endpoint", "1", "--failed") == {"replayed": 1}
-    assert pending() == [2, 3]
-    (row,) = rows("SELECT attempts, finished_at FROM deliveries WHERE id = 2")
-    assert row == {"attempts": 0, "finished_at": None}
-    assert cli.run("webhooks", "replay", "1", "3", "1").out == "2 calls are repeated\n"
-    assert pending() == [1, 2, 3]
-    assert cli.json("webhooks", "replay", "--since", "3d") == {"replayed": 1}
-    assert pending() == [1, 2, 3, 4]
-    assert rows("SELECT id, uuid, payload, webhook_id FROM deliveries ORDER BY id") == before
-    assert rows("SELECT count(*) AS n FROM deliveries WHERE due_at < created_at") == [{"n": 0}]
-
-
-def test_what_is_no_call_is_not_repeated(cli: Cli, rows: Rows) -> None:
-    create(cli)
-    create(cli)
-    add_calls(rows)
-    before = rows("SELECT * FROM deliveries ORDER BY id")
-
-    assert cli.error("webhooks", "replay", "1", "5") == "there is no call 5"
-    assert cli.error("webhooks", "replay", "99") == "there is no call 99"
-    assert cli.error("webhooks", "replay", "--since", "2h", "--endpoint", "9") == "there is no webhook 9"
-    assert "one of the two" in cli.usage_error("webhooks", "replay")
-    assert "one of the two" in cli.usage_error("webhooks", "replay", "1", "--since", "2h")
-    assert "are for --since" in cli.usage_error("webhooks", "replay", "1", "--failed")
-    assert "must be a time in UTC" in cli.usage_error("webhooks", "replay", "--since", "yesterday")
-    assert "must be a time in UTC" in cli.usage_error("webhooks", "replay", "--since", "2027-13-01")
-    assert rows("SELECT * FROM deliveries ORDER BY id") == before
-
-
-def test_commands_act_in_one_portal_only(cli: Cli, rows: Rows) -> None:
-    create(cli)
-    create(cli)
-    add_calls(rows)
-    cli.json("portals", "set", "host", "feedback.example.com")
-    cli.json("portals", "create", "--title", "Ideas", "--host", "ideas.example.com")
-    other = ("--portal", "ideas.example.com")
-
-    assert cli.json("webhooks", "list", *other) == {"webhooks": []}
-    assert cli.json("webhooks", "log", *other) == {"calls": []}
-    for command in ("show", "delete", "enable", "disable", "log"):
-        assert cli.error("webhooks", command, "1", *other) == "there is no webhook 1"
-    assert cli.error("webhooks", "replay", "1", *other) == "there is no call 1"
-    assert cli.json("webhooks", "replay", "--since", "9d", *other) == {"replayed": 0}
-    mine = cli.json("webhooks", "secret", "--portal", "1")["secret"]
-    assert cli.json("webhooks", "secret", *other)["secret"] != mine
-
-
-@pytest.mark.parametrize(
-    ("text", "moment"),
-    [
-        ("2026-01-12", datetime(2026, 1, 12, tzinfo=UTC)),
-        ("2026-01-12T09:30", datetime(2026, 1, 12, 9, 30, tzinfo=UTC)),
-        ("2026-01-12 09:30:05", datetime(2026, 1, 12, 9, 30, 5, tzinfo=UTC)),
-        ("2026-01-12T09:30:05Z", datetime(2026, 1, 12, 9, 30, 5, tzinfo=UTC)),
-    ],
-)
-def test_a_time_is_read_as_utc(text: str, moment: datetime) -> None:
-    assert since_param(text) == moment
 
 
 def test_events_are_stored_in_the_order_of_the_dialect(cli: Cli) -> None:
@@ -437,3 +277,20 @@ def test_a_post_that_a_command_deletes_is_kept_for_its_call(cli: Cli, rows: Rows
     assert json.loads(fact["body"])["title"] == "Dark mode"
     assert json.loads(fact["body"])["snapshot"]["description"] == 'At "night"'
     assert fact["actor_id"] is None
+
+
+def test_an_address_that_is_not_called_now_is_warned_of(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def warnings(url: str, dialect: str = "productlift") -> list[str]:
+        lines = cli.run("webhooks", "create", "--dialect", dialect, "--url", url).out.splitlines()
+        return [line for line in lines if line.startswith("warning: ")]
+
+    remedy = "EARSHOT_OUTBOUND_ALLOW can allow its network, after a restart"
+    for host, kind in (("10.1.2.3:8080", "private"), ("localhost", "loopback"), ("[::1]", "loopback")):
+        name = host.removesuffix(":8080").strip("[]")
+        assert warnings(f"http://{host}/hook", "astuto") == [
+            f"warning: {name} must not be called, because it is a {kind} address; {remedy}"
+        ]
+    assert warnings("https://1.1.1.1/hook") == []
+    assert warnings("https://{{ tenant.subdomain }}.example.com/hook", "astuto") == []
+    monkeypatch.setenv("EARSHOT_OUTBOUND_ALLOW", "10.0.0.0/8")
+    assert warnings("http://10.1.2.3/hook") == []

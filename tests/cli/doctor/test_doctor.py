@@ -239,6 +239,11 @@ def test_links_in_mail_to_the_servers_own_address_are_reported(cli: Cli, monkeyp
 
         cli.json("portals", "set", "host", "feedback.example.com")
         assert find_well(cli, "address") == well
+        monkeypatch.setenv("EARSHOT_BASE_URL", "http://localhost:8000")
+        assert find_problem(cli, "address") == (
+            "links in mail lead to http://localhost:8000, which only this machine can open",
+            "set EARSHOT_BASE_URL to the public address, such as https://feedback.example.com",
+        )
 
 
 def test_workers_without_shared_counters_are_reported(cli: Cli, monkeypatch: Environment) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.outbox.webhooks.payload import CallPayload
 from tests.cli.conftest import Cli
 from tests.cli.database import Rows
 from tests.cli.doctor.test_doctor import find_problem, find_well
@@ -72,7 +73,7 @@ def test_endpoints_that_fail_or_were_switched_off_are_reported(cli: Cli, rows: R
     assert find_well(cli, "endpoints") == "none fails"
     add_endpoint(rows, "Failing", failures=2)
     assert find_problem(cli, "endpoints") == (
-        "webhook endpoints fail: 2 of portal 1",
+        "webhook endpoints fail: webhook 2 (Failing)",
         "earshot webhooks log 2 --portal 1 shows why",
     )
 
@@ -81,12 +82,50 @@ def test_endpoints_that_fail_or_were_switched_off_are_reported(cli: Cli, rows: R
     rows(f"UPDATE deliveries SET attempts = 1, error = '500', due_at = '{LATER}' RETURNING id")
     assert find_well(cli, "endpoints") == "none fails"
     rows("UPDATE deliveries SET attempts = 2 RETURNING id")
-    assert find_problem(cli, "endpoints")[0] == "webhook endpoints fail: 2 of portal 1"
+    assert find_problem(cli, "endpoints")[0] == "webhook endpoints fail: webhook 2 (Failing)"
+    # It was repeated, and has failed once since.
+    rows("UPDATE deliveries SET attempts = 3, earlier_attempts = 2 RETURNING id")
+    assert find_well(cli, "endpoints") == "none fails"
+    rows("UPDATE deliveries SET attempts = 4 RETURNING id")
 
     rows("UPDATE webhooks SET is_enabled = false RETURNING id")
     add_endpoint(rows, "Off", failures=5, disabled_at=LATE)
 
     assert find_problem(cli, "endpoints") == (
-        "webhook endpoints fail: 3 of portal 1 (off)",
+        "webhook endpoints fail: webhook 3 (Off), switched off",
         "earshot webhooks log 3 --portal 1 shows why; when it works again: earshot webhooks enable 3 --portal 1",
+    )
+
+
+def test_an_endpoint_whose_last_call_could_not_be_rendered_is_reported(cli: Cli, rows: Rows) -> None:
+    add_endpoint(rows, "Chat", failures=0)
+    for state in ("failed", "delivered", "pending", "cancelled"):
+        add_delivery(rows, "webhook", 1, state=state)
+        rows(f"UPDATE deliveries SET uuid = '{state}', due_at = '{LATER}' WHERE state = '{state}'")
+    rows("UPDATE deliveries SET payload = :payload", payload=CallPayload(None, error="it is not JSON").to_json())
+    assert find_well(cli, "endpoints") == "none fails"
+
+    rows("DELETE FROM deliveries WHERE state = 'delivered'")
+
+    assert find_problem(cli, "endpoints") == (
+        "webhook endpoints fail: webhook 1 (Chat), whose last call could not be rendered",
+        "earshot webhooks log 1 --portal 1 shows why",
+    )
+    rows("UPDATE deliveries SET payload = :payload", payload=CallPayload("{}").to_json())
+    assert find_well(cli, "endpoints") == "none fails"
+
+
+def test_emails_that_failed_for_good_in_the_last_days_are_counted(cli: Cli, rows: Rows) -> None:
+    add_endpoint(rows, "CRM", failures=0)
+    add_delivery(rows, "email", None, state="failed")
+    add_delivery(rows, "email", None, state="cancelled")
+    add_delivery(rows, "webhook", 1, state="failed")
+    rows(f"UPDATE deliveries SET finished_at = '{LATE}'")
+    assert find_well(cli, "outbox") == "nothing is late"
+
+    rows(f"UPDATE deliveries SET finished_at = '{LATER}'")
+
+    assert find_well(cli, "outbox") == (
+        "nothing is late; 1 email failed for good in the last 3 days "
+        "(earshot outbox list --state failed --channel email)"
     )

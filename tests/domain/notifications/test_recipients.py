@@ -1,6 +1,5 @@
 """Who is told of an event: every combination of event, actor, role, follow, choice and state of the user."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
@@ -15,8 +14,9 @@ from app.domain.notifications.recipients import CHUNK, Recipient, find_recipient
 from app.domain.posts import anonymous_votes, comments, follows, moderation, publishing, update, votes
 from app.domain.posts.votes import NewVote
 from app.domain.sql.statement import Statement
-from app.domain.unit_of_work import Connection, Row, UnitOfWork
+from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import users
+from tests.support.counting import Counting
 from tests.support.factory import Factory
 from tests.support.stored_events import last_event, read_events
 
@@ -48,6 +48,7 @@ TABLE: Final = {
     "mention": ("the mentioned user", False, False, "public", "at_once"),
     "new_post": ("everybody", False, True, "public", "never"),
     "approved": ("everybody", False, True, "public", "never"),
+    "published": ("everybody", False, True, "public", "never"),
     "pending_post": ("everybody", False, True, "pending", "never"),
 }
 
@@ -66,7 +67,7 @@ def expected_cadence(event: str, person: Person, actor: str, post_state: str) ->
 
 
 def kind_of(event: str) -> str:
-    return "new_post" if event == "approved" else event
+    return "new_post" if event in ("approved", "published") else event
 
 
 async def record_event(make: Factory, event: str, post: int) -> StoredEvent:
@@ -80,6 +81,10 @@ async def record_event(make: Factory, event: str, post: int) -> StoredEvent:
         other = await make.post(moderation="pending")
         await make.act(lambda work: moderation.approve(work, other))
         return replace(await last_event(make, "post.approved"), post_id=post)
+    if event == "published":
+        for _ in range(2):
+            await make.act(lambda work: publishing.toggle(work, post))
+        return await last_event(make, "post.published")
     if event == "status_change":
         await make.act(lambda work: update.change_status(work, post, make.statuses["Planned"], user_id=make.owner))
         return await last_event(make, "post.status_changed")
@@ -333,7 +338,8 @@ async def test_other_events_tell_nobody(make: Factory) -> None:
         # Its comment is deleted by now.
         *("comment.written", "comment.deleted", "post.deleted"),
     ]
-    assert [await recipients_of(make, event) for event in events] == [[]] * len(events)
+    told = {event.kind: found for event in events if (found := await recipients_of(make, event))}
+    assert told == {"post.published": [(moderator, "new_post")]}
 
 
 async def test_nobody_of_another_portal_is_told(make: Factory) -> None:
@@ -358,20 +364,6 @@ async def test_nobody_of_another_portal_is_told(make: Factory) -> None:
         assert await recipients_of(make, event, portal=elsewhere) == []
 
 
-class CountingConnection:
-    """A connection that notes each query."""
-
-    def __init__(self, connection: Connection, queries: list[Statement]) -> None:
-        self.engine = connection.engine
-        self.execute = connection.execute
-        self._connection = connection
-        self._queries = queries
-
-    def fetch_all(self, statement: Statement, values: dict[str, Any]) -> Sequence[Row]:
-        self._queries.append(statement)
-        return self._connection.fetch_all(statement, values)
-
-
 async def test_thousands_of_followers_are_found_by_a_few_queries(make: Factory) -> None:
     post = await make.post()
     number = 2 * CHUNK + 1
@@ -389,14 +381,16 @@ async def test_thousands_of_followers_are_found_by_a_few_queries(make: Factory) 
     )
     await make.comment(post, official=True)
     event = await last_event(make, "comment.written")
-    queries: list[Statement] = []
+    connections: list[Counting] = []
 
     def find(work: UnitOfWork) -> list[Recipient]:
-        connection = CountingConnection(work._connection, queries)
+        connection = Counting(work._connection)
+        connections.append(connection)
         return find_recipients(UnitOfWork(connection, portal_id=work.portal_id, actor=work.actor, now=work.now), event)
 
     found = await make.act(find)
 
     assert len({recipient.user_id for recipient in found}) == len(found) == number
     # The post, the comment, and three chunks.
-    assert len(queries) == 5
+    (connection,) = connections
+    assert len(connection.statements) == 5

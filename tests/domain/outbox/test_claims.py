@@ -278,7 +278,7 @@ async def test_a_full_lane_claims_single_calls(outbox: OutboxFactory) -> None:
     assert await outbox.claim(lane, limit=1) == []
 
 
-async def test_a_call_waits_for_an_earlier_one_of_its_endpoint_and_post_for_ten_minutes(
+async def test_a_call_waits_ten_minutes_for_the_retry_of_an_earlier_one_of_its_endpoint_and_post(
     outbox: OutboxFactory, make: Factory, clock: TestClock
 ) -> None:
     lane = Lane("webhook", await outbox.endpoint())
@@ -295,9 +295,42 @@ async def test_a_call_waits_for_an_earlier_one_of_its_endpoint_and_post_for_ten_
     new = await outbox.call(lane.webhook_id, post=1)
     assert await outbox.claim(lane) == []
     clock.advance(seconds=11)
-    # The new one waits for its own ten minutes, because the first is still before it.
-    assert ids(await outbox.claim(lane)) == [later, last]
+    assert [ids(run) for run in await outbox.claim_runs(lane, limit=2)] == [[later, last]]
     assert (await outbox.row(new))["claim"] is None
+
+
+@pytest.mark.parametrize("change", ["claim = 'theirs'", "attempts = 0", "earlier_attempts = 1", "due_at = created_at"])
+async def test_only_a_call_that_waits_for_a_retry_is_overtaken(
+    change: str, outbox: OutboxFactory, make: Factory, clock: TestClock
+) -> None:
+    lane = Lane("webhook", await outbox.endpoint())
+    first, later = [await outbox.call(lane.webhook_id, post=1) for _ in range(2)]
+    (failed,) = await outbox.claim(lane, limit=1)
+    await record(make, failed, AttemptResult("pending", clock() + timedelta(hours=1)))
+    clock.advance(seconds=MAX_OVERTAKING_WAIT.total_seconds() + 1)
+
+    await make.run(f"UPDATE deliveries SET {change} WHERE id = :id", id=first)
+
+    assert later not in ids(await outbox.claim(lane, limit=1))
+    assert (await outbox.row(later))["claim"] is None
+
+
+async def test_old_calls_about_one_post_are_not_claimed_beside_a_run_of_earlier_ones(
+    outbox: OutboxFactory, make: Factory, clock: TestClock
+) -> None:
+    lane = Lane("webhook", await outbox.endpoint())
+    new = [NewDelivery("webhook", "vote.created", webhook_id=lane.webhook_id, post_id=1) for _ in range(20)]
+    calls = await outbox.add(new)
+    clock.advance(seconds=11 * 60)
+    order: list[int] = []
+
+    while run := await outbox.claim(lane, limit=1):
+        assert await outbox.claim(lane, claim="theirs") == []
+        for each in run:
+            await record(make, each, AttemptResult("delivered"))
+        order += ids(run)
+
+    assert order == calls
 
 
 async def test_a_run_ends_before_a_call_that_another_worker_has_or_that_is_not_due(

@@ -10,6 +10,7 @@ import pytest
 from app.adapters.database import NO_PORTAL, PortalContext
 from app.adapters.database.greenlet_bridge import await_in_greenlet
 from app.domain.events import Event, StoredEvent
+from app.domain.models.events import ACCOUNT_EVENTS
 from app.domain.outbox import events
 from app.domain.outbox.deliveries import NewDelivery
 from app.domain.outbox.events import WaitingPortal
@@ -20,7 +21,7 @@ from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.concurrency import ConcurrentWriter
 from tests.support.factory import Factory
-from tests.support.outbox import OutboxFactory
+from tests.support.outbox import OutboxFactory, expand_next
 
 BASE_URL = "https://ideas.example.com"
 
@@ -38,9 +39,7 @@ async def expand(
     max_seconds: float = 60.0,
 ) -> int:
     return await make.server.database.write(
-        lambda work: events.expand_next(
-            work, expander, base_url=BASE_URL, is_public=is_public, max_seconds=max_seconds
-        ),
+        lambda work: expand_next(work, expander, base_url=BASE_URL, is_public=is_public, max_seconds=max_seconds),
         PortalContext(portal or make.portal, OPERATOR),
     )
 
@@ -190,6 +189,31 @@ async def test_only_events_of_the_portal_are_expanded(make: Factory) -> None:
     assert await make.rows("SELECT DISTINCT portal_id FROM deliveries") == [{"portal_id": make.portal}]
 
 
+async def test_the_backlog_of_a_portal_hides_no_other_portal(make: Factory) -> None:
+    other, _ = await make.new_portal("Other", host="other.example.com", email="other@example.com")
+    await make.run("UPDATE facts SET expanded_at = created_at")
+    await record(make, *[Event("post.submitted") for _ in range(1500)])
+    await record(make, Event("post.submitted"), portal=other)
+
+    assert [each.id for each in await make.server.database.read(events.find_portals, NO_PORTAL)] == [make.portal, other]
+
+
+@pytest.mark.parametrize("kind", ACCOUNT_EVENTS)
+async def test_events_about_accounts_are_expanded_before_older_ones(kind: str, make: Factory) -> None:
+    await expand_all(make)
+    await record(make, *[Event("post.submitted") for _ in range(events.MAX_EVENTS + 1)], Event("user.registered"))
+    await record(make, Event(kind, subject_id=1), Event(kind, subject_id=2))
+
+    waiting = await make.act(lambda work: events.list_next(work, base_url=BASE_URL))
+
+    ids = [each.id for each in waiting]
+    assert [each.subject_id for each in waiting[:2]] == [1, 2]
+    assert {each.kind for each in waiting[2:]} == {"post.submitted"}
+    assert len(waiting) == events.MAX_EVENTS
+    assert ids == [*sorted(ids)[-2:], *sorted(ids)[:-2]]
+    assert (await expand_all(make))[-1].kind == "user.registered"
+
+
 async def test_the_only_portal_is_found_as_such(make: Factory) -> None:
     await make.run("UPDATE portals SET host = 'feedback.example.com'")
     await record(make, Event("post.submitted"))
@@ -205,7 +229,7 @@ async def test_workers_at_the_same_time_expand_each_event_once_in_order(make: Fa
     write = ConcurrentWriter(settings, make.portal, 4)
 
     def expand_some(work: Any) -> None:
-        events.expand_next(work, expand_to_email, base_url=BASE_URL)
+        expand_next(work, expand_to_email, base_url=BASE_URL)
 
     try:
         for _ in range(6):

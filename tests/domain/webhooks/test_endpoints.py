@@ -227,7 +227,7 @@ async def test_enabling_forgets_the_failures(make: Factory) -> None:
     assert (bool(row["is_enabled"]), row["failures_in_row"], row["disabled_at"]) == (True, 0, None)
 
 
-async def test_the_calls_of_a_deleted_endpoint_stay_in_the_log(make: Factory) -> None:
+async def test_the_calls_of_a_deleted_endpoint_are_cancelled_and_stay_in_the_log(make: Factory) -> None:
     webhook = await make.act(add())
     await make.run(
         "INSERT INTO deliveries (portal_id, uuid, channel, kind, webhook_id, due_at, created_at)"
@@ -236,4 +236,6 @@ async def test_the_calls_of_a_deleted_endpoint_stay_in_the_log(make: Factory) ->
 
     await make.act(lambda work: endpoints.delete(work, webhook))
 
-    assert await make.rows("SELECT uuid, webhook_id FROM deliveries") == [{"uuid": "u", "webhook_id": None}]
+    assert await make.rows("SELECT uuid, webhook_id, state, error FROM deliveries") == [
+        {"uuid": "u", "webhook_id": None, "state": "cancelled", "error": "the endpoint was deleted"}
+    ]

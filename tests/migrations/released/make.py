@@ -176,7 +176,7 @@ class Life:
         await self.send_request(self._astuto, "POST", "/comments", sent)
         urls = build_urls(server.settings, server.database)
         channels = build_channels(server.settings, server.database, cipher, urls)
-        await Expansion(server.database, channels.expanders, urls).run()
+        await Expansion(server.database, channels.expanders, urls, call_expanders=channels.call_expanders).run()
 
     async def _part(self, people: dict[str, Any]) -> None:
         """One goes, one is blocked, a key ends."""

@@ -13,18 +13,20 @@ NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("kind", "age", "reason"),
+    ("kind", "age", "earlier_attempts", "reason"),
     [
-        ("comment", timedelta(days=3), "the recipient was deleted"),
-        ("comment", timedelta(days=3, seconds=1), "it is older than three days"),
-        ("digest", timedelta(days=20), "it is older than three days"),
-        ("invitation", timedelta(days=20), "its content was deleted"),
+        ("comment", timedelta(days=3), 0, "the recipient was deleted"),
+        ("comment", timedelta(days=3, seconds=1), 0, "it is older than three days"),
+        ("comment", timedelta(days=20), 10, "the recipient was deleted"),
+        ("digest", timedelta(days=20), 0, "it is older than three days"),
+        ("invitation", timedelta(days=20), 0, "its content was deleted"),
     ],
 )
-async def test_only_mail_about_accounts_is_sent_after_three_days(
-    make: Factory, clock: TestClock, kind: str, age: timedelta, reason: str
+async def test_only_mail_about_accounts_and_what_was_repeated_on_demand_is_sent_after_three_days(
+    make: Factory, clock: TestClock, kind: str, age: timedelta, earlier_attempts: int, reason: str
 ) -> None:
     clock.set(NOW)
-    delivery = claim(make.portal, kind, user_id=None, created_at=(NOW - age).isoformat(sep=" "))
+    created_at = (NOW - age).isoformat(sep=" ")
+    delivery = claim(make.portal, kind, user_id=None, created_at=created_at, earlier_attempts=earlier_attempts)
 
     assert await make.act(lambda work: load_email(work, delivery)) == reason

@@ -157,13 +157,6 @@ def test_a_status_is_a_coloured_label_and_a_line_of_text() -> None:
     assert "background-color:#9437ff;color:#ffffff;" in label[0]
 
 
-def test_a_status_that_was_cleared_is_said() -> None:
-    content = make_content("status_change")
-    message = make_message(replace(content, items=(replace(content.items[0], status=None),)))
-
-    assert "A post that you follow has no status any more:" in part_of(message, "plain")
-
-
 def test_a_digest_is_grouped_by_post() -> None:
     plain = part_of(make_message(make_content("digest")), "plain")
 

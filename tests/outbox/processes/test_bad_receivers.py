@@ -1,12 +1,14 @@
 """Bad receivers and mail servers delay nothing but their own deliveries: neither others nor requests to the APIs."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
 
+from app.outbox.failure_log import RETRIED
 from tests.faults.test_crash_recovery import url_of
 from tests.server.test_serve import key_of, until
 from tests.support.commands import Earshot
@@ -161,6 +163,7 @@ def test_bad_receivers_delay_neither_other_endpoints_nor_emails_nor_requests(por
         # Each of the others has made its attempt, which is kept and repeated.
         quick = [name for name in portal.bad_ids if name not in ("hangs", "dribbles")]
         until(lambda: all(first_attempt(portal, name) is not None for name in quick))
+        until(lambda: {portal.bad_ids[name] for name in quick} <= set(failures_logged(api)))
 
     assert first_attempt(portal, "responds 500") == (500, "oops", "the receiver responded 500")
     status, body, _ = first_attempt(portal, "responds too much") or (None, None, None)
@@ -173,6 +176,12 @@ def test_bad_receivers_delay_neither_other_endpoints_nor_emails_nor_requests(por
         assert error
     assert count(portal.url, "deliveries WHERE state NOT IN ('pending', 'delivered')") == 0
     portal.clear()
+
+
+def failures_logged(api: Api) -> list[int]:
+    """The endpoints whose failures the server has logged."""
+    lines = (json.loads(line) for line in api.log.read_text().splitlines() if line.endswith("}"))
+    return [line["webhook"] for line in lines if line["event"] == RETRIED and line["level"] == "warning"]
 
 
 def first_attempt(portal: Portal, name: str) -> tuple[int | None, str | None, str] | None:

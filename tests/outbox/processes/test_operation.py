@@ -70,6 +70,8 @@ def portal(shared_earshot: Earshot) -> Iterator[Portal]:
     with ExitStack() as stack:
         receiver, sink = stack.enter_context(run_receiver()), stack.enter_context(run_sink())
         serving = stack.enter_context(shared_earshot.serving(EARSHOT_OUTBOX="off"))
+        # Workers make links of it.
+        shared_earshot.settings["EARSHOT_PORT"] = str(serving.port)
         productlift, astuto = Api(serving, key_of(serving, "ProductLift")), Api(serving, key_of(serving, "Astuto"))
         secret = create_webhook(shared_earshot, receiver.url)["new_secret"]
         yield Portal(shared_earshot, url_of(shared_earshot), productlift, astuto, receiver, sink, secret)
@@ -129,6 +131,12 @@ def test_repeated_deliveries_keep_their_ids(portal: Portal) -> None:
     (repeated,) = portal.sink.messages
     assert repeated["message-id"] == email["message-id"] == f"<{uuid}@127.0.0.1>"
     assert text_of(repeated) == text_of(email)
+    logged = {str(call["id"]): call for call in run_json(portal.earshot, "webhooks", "log", "1")["calls"]}
+    for call_id in call_ids:
+        call = logged[call_id]
+        assert (call["attempts"], call["request_method"], call["request_url"]) == (2, "POST", portal.receiver.url)
+        assert calls[call["uuid"]] == call["request_body"].encode()
+        assert call["request_headers"].items() >= {"webhook-id": call["uuid"], "Signature": "•••"}.items()
 
     run_json(portal.earshot, "webhooks", "replay", "--since", "1h", "--endpoint", "1")
     portal.deliver_all()

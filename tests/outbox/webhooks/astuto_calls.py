@@ -58,7 +58,14 @@ async def add_templates(
 
 
 def load_payloads(deliveries: Sequence[NewDelivery]) -> list[dict[str, Any]]:
-    return [json.loads(delivery.payload or "") for delivery in deliveries]
+    return [read_payload(delivery.payload) for delivery in deliveries]
+
+
+def read_payload(stored: str | None) -> dict[str, Any]:
+    """The fields of a stored payload, with its body as text."""
+    payload = json.loads(stored or "")
+    encrypted = payload.pop("encrypted_body")
+    return payload if encrypted is None else payload | {"body": CIPHER.decrypt(encrypted)}
 
 
 def load_variables(delivery: NewDelivery) -> dict[str, Any]:

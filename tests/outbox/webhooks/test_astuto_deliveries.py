@@ -30,12 +30,14 @@ from tests.outbox.webhooks.astuto_calls import (
     load_payloads,
     load_variables,
     post,
+    read_payload,
     user,
 )
 from tests.outbox.webhooks.expansion import expand
-from tests.support.clients import Client
+from tests.support.clients import HOST, Client
 from tests.support.counting import Counting
 from tests.support.factory import Factory
+from tests.support.outbox import expand_next
 from tests.support.webhook_rows import CIPHER
 
 __all__ = ["dated", "expander"]
@@ -154,6 +156,19 @@ async def test_a_url_with_tags_is_stored_encrypted(make: Factory, expander: Astu
     assert payload == {"body": None, "content_type": None, "error": None}
 
 
+@pytest.mark.parametrize("template", ['{"key": "s3cret", "title": "{{ post.title }}"}', "s3cret {{ post.title }}"])
+async def test_a_rendered_body_is_stored_encrypted(template: str, make: Factory, expander: AstutoExpander) -> None:
+    await add_templates(make, body=template)
+    await make.post(title="Dark mode")
+
+    (delivery,) = await expand(make, expander)
+
+    assert "s3cret" not in (delivery.payload or "")
+    assert "Dark mode" not in (delivery.payload or "")
+    assert json.loads(delivery.payload or "")["body"] is None
+    assert "s3cret" in read_payload(delivery.payload)["body"]
+
+
 @pytest.mark.parametrize("body", [None, "", " \n", "{% if post_status %}{}{% endif %}"])
 async def test_an_empty_body_sends_none(body: str | None, make: Factory, expander: AstutoExpander) -> None:
     await add_templates(make, body=body)
@@ -188,31 +203,36 @@ NOT_JSON = "the rendered body is not JSON:"
 
 
 @pytest.mark.parametrize(
-    ("template", "error"),
+    ("template", "rendered", "error"),
     [
-        ("{{ post.title }}", f"{NOT_JSON} Expecting value at line 1, column 1 of the rendered text"),
+        ("{{ post.title }}", 'Say "hi"', f"{NOT_JSON} Expecting value at line 1, column 1 of the rendered text"),
         (
             '{\n"a": "{{ post.title }}"\n}',
+            '{\n"a": "Say "hi""\n}',
             f"{NOT_JSON} Expecting ',' delimiter at line 2, column 12 of the rendered text",
         ),
-        ('{"a": {{ post_status.id }} }', f"{NOT_JSON} Expecting value at line 1, column 8 of the rendered text"),
-        ("[1] [2]", f"{NOT_JSON} Extra data at line 1, column 5 of the rendered text"),
-        ("[NaN]", "the rendered body has a number that JSON can't have"),
-        ("[1e999]", "the rendered body has a number that JSON can't have"),
-        ('"\\ud800"', "the rendered body has half of a surrogate pair"),
-        ("[" * 60_000, "the rendered body is nested too deeply"),
-        ("{{ 1 | divided_by: 0 }}", "the body could not be rendered: line 1: divided_by: can't divide by 0"),
+        (
+            '{"a": {{ post_status.id }} }',
+            '{"a":  }',
+            f"{NOT_JSON} Expecting value at line 1, column 8 of the rendered text",
+        ),
+        ("[1] [2]", "[1] [2]", f"{NOT_JSON} Extra data at line 1, column 5 of the rendered text"),
+        ("[NaN]", "[NaN]", "the rendered body has a number that JSON can't have"),
+        ("[1e999]", "[1e999]", "the rendered body has a number that JSON can't have"),
+        ('"\\ud800"', '"\\ud800"', "the rendered body has half of a surrogate pair"),
+        ("[" * 60_000, "[" * 60_000, "the rendered body is nested too deeply"),
+        ("{{ 1 | divided_by: 0 }}", None, "the body could not be rendered: line 1: divided_by: can't divide by 0"),
     ],
 )
-async def test_a_body_that_is_not_json_fails_with_the_reason(
-    template: str, error: str, make: Factory, expander: AstutoExpander
+async def test_a_body_that_is_not_json_fails_with_the_reason_and_keeps_the_rendered_text(
+    template: str, rendered: str | None, error: str, make: Factory, expander: AstutoExpander
 ) -> None:
     await add_templates(make, body=template)
     await make.post(title='Say "hi"')
 
     (payload,) = load_payloads(await expand(make, expander))
 
-    assert payload == {"body": None, "content_type": None, "url": None, "error": error}
+    assert payload == {"body": rendered, "content_type": None, "url": None, "error": error}
 
 
 async def test_a_template_that_fails_does_not_affect_other_endpoints(make: Factory, expander: AstutoExpander) -> None:
@@ -240,17 +260,17 @@ async def test_slow_templates_lose_no_call(make: Factory, expander: AstutoExpand
     for _ in range(8):
         await make.post()
 
-    def expand_next(work: UnitOfWork) -> int:
-        return events.expand_next(work, expander, fallback_base_url="http://127.0.0.1:8000")
+    def expand_some(work: UnitOfWork) -> int:
+        return expand_next(work, expander, base_url=HOST, max_seconds=events.MAX_SECONDS)
 
     # Each rendering takes at least a fifth of a second, so a transaction has three at most.
-    assert await make.act(expand_next) <= 3
+    assert await make.act(expand_some) <= 3
     sent = await expand(make, expander)
     rows = await make.rows("SELECT webhook_id, payload FROM deliveries ORDER BY id")
 
     assert len(sent) < len(rows)
     assert [row["webhook_id"] for row in rows] == [slow, fine] * 8
-    payloads = [json.loads(row["payload"]) for row in rows]
+    payloads = [read_payload(row["payload"]) for row in rows]
     assert {payload["error"] for payload in payloads[::2]} == {
         "the body could not be rendered: line 1: it takes too long"
     }

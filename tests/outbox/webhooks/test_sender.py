@@ -1,32 +1,30 @@
 """Attempts of webhook calls with a real receiver: their outcomes, and what they change at the endpoint."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from app.adapters.encryption import SecretCipher
 from app.adapters.outbound_http import OutboundClient
 from app.domain.outbox.deliveries import ClaimedDelivery
-from app.domain.unit_of_work import UnitOfWork
+from app.domain.webhooks.calls import DELETED, GONE, SWITCHED_OFF
 from app.outbox.base import Outcome, Result
 from app.outbox.webhooks.payload import CallPayload
+from app.outbox.webhooks.request import USER_AGENT
 from app.outbox.webhooks.sender import (
-    DELETED,
-    FAILED_IN_A_ROW,
-    GONE,
-    SWITCHED_OFF,
-    StateRecorder,
+    OFF_AFTER_GONE,
     WebhookSender,
-    record_state,
 )
 from app.outbox.webhooks.signatures import sign_body
 from tests.adapters.outbound import LOOPBACK
 from tests.conftest import TestClock
-from tests.support.counting import Counting
+from tests.outbox.webhooks.endpoint_states import endpoint_state
 from tests.support.factory import Factory
 from tests.support.raw_receiver import hang, raw_receiver, respond, response
 from tests.support.webhook_rows import CIPHER, add_delivery, add_endpoint
@@ -48,12 +46,6 @@ async def sender(make: Factory, clock: TestClock) -> AsyncIterator[WebhookSender
     sender = make_sender(make, clock)
     yield sender
     await sender.close()
-
-
-async def endpoint_state(make: Factory, webhook: int) -> tuple[bool, int, bool]:
-    """Whether the endpoint is on, its failures in a row, and whether it was switched off because of them."""
-    row = await make.row("SELECT is_enabled, failures_in_row, disabled_at FROM webhooks WHERE id = :id", id=webhook)
-    return bool(row["is_enabled"]), row["failures_in_row"], row["disabled_at"] is not None
 
 
 async def test_a_call_is_sent_as_the_endpoint_says(make: Factory, sender: WebhookSender) -> None:
@@ -124,7 +116,8 @@ async def test_a_call_that_could_not_be_rendered_fails_at_once_with_the_reason(
             await add_delivery(make, webhook, CallPayload(None, error="line 1: no such filter"))
         )
 
-    assert outcome == Outcome(Result.FAILED, "line 1: no such filter")
+    assert outcome == Outcome(Result.FAILED, "line 1: no such filter", is_unsendable=True)
+    assert outcome.log_error == "the template could not be rendered"
     assert receiver.connections == 0
 
 
@@ -176,10 +169,12 @@ async def test_410_switches_the_endpoint_off_at_once(make: Factory, sender: Webh
         delivery, waiting = await add_delivery(make, webhook), await add_delivery(make, webhook)
         await make.run("UPDATE deliveries SET claim = 'claim' WHERE id = :id", id=delivery.id)
 
-        outcome = await sender.send(delivery)
-        later = await sender.send(waiting)
+        with capture_logs() as logged:
+            outcome = await sender.send(delivery)
+            later = await sender.send(waiting)
 
     assert outcome.result == Result.FAILED
+    assert [(line["event"], line["webhook"]) for line in logged] == [(OFF_AFTER_GONE, webhook)]
     assert await endpoint_state(make, webhook) == (False, 0, True)
     rows = await make.rows("SELECT state, error FROM deliveries ORDER BY id")
     assert [tuple(row.values()) for row in rows] == [("pending", None), ("cancelled", GONE)]
@@ -205,7 +200,8 @@ async def test_private_addresses_are_not_called_unless_they_are_allowed(make: Fa
     # It is retried, because the operator can allow it.
     assert outcome == Outcome(
         Result.RETRY,
-        "127.0.0.1 must not be called: 127.0.0.1 is a loopback address; EARSHOT_OUTBOUND_ALLOW can allow its network",
+        "127.0.0.1 must not be called: 127.0.0.1 is a loopback address; "
+        "EARSHOT_OUTBOUND_ALLOW can allow its network, after a restart",
     )
     assert receiver.connections == 0
 
@@ -231,14 +227,14 @@ async def test_a_call_that_can_never_be_sent_fails_at_once(
 ) -> None:
     outcome = await sender.send(await add_delivery(make, await add_endpoint(make, url, **columns)))
 
-    assert outcome == Outcome(Result.FAILED, error)
+    assert outcome == Outcome(Result.FAILED, error, is_unsendable=True)
 
 
 @pytest.mark.parametrize("payload", [None, "", '{"body": "a"}'])
 async def test_an_unreadable_payload_fails_at_once(make: Factory, sender: WebhookSender, payload: str | None) -> None:
     outcome = await sender.send(await add_delivery(make, await add_endpoint(make), payload))
 
-    assert outcome == Outcome(Result.FAILED, "its content can't be read")
+    assert outcome == Outcome(Result.FAILED, "its content can't be read", is_unsendable=True)
 
 
 async def test_with_another_secret_of_the_server_a_call_waits(make: Factory, clock: TestClock) -> None:
@@ -285,57 +281,30 @@ async def test_a_slow_receiver_does_not_hold_others(make: Factory, sender: Webho
         assert (await waiting).result == Result.DELIVERED
 
 
-async def test_final_states_are_counted_at_the_endpoint(make: Factory) -> None:
-    webhook = await add_endpoint(make)
-    delivery, waiting = await add_delivery(make, webhook), await add_delivery(make, webhook)
-    await make.run("UPDATE deliveries SET claim = 'claim' WHERE id = :id", id=delivery.id)
+async def test_a_call_keeps_its_request_for_the_log(make: Factory, sender: WebhookSender) -> None:
+    async with raw_receiver(respond(response())) as receiver:
+        headers = {"Authorization": "Bearer abc"}
+        delivery = await add_delivery(
+            make, await add_endpoint(make, f"{receiver.url}?key=s3cret", headers=headers, method="PUT")
+        )
 
-    async def record(*states: str) -> tuple[bool, int, bool]:
-        for state in states:
-            await make.act(lambda work, state=state: record_state(work, delivery, state))
-        return await endpoint_state(make, webhook)
+        outcome = await sender.send(delivery)
 
-    assert await record("failed", "failed", "pending", "cancelled", "failed", "failed") == (True, 4, False)
-    assert await record("delivered") == (True, 0, False)
-    assert await record(*["failed"] * 5) == (False, 5, True)
-    row = await make.row("SELECT state, error FROM deliveries WHERE id = :id", id=waiting.id)
-    assert tuple(row.values()) == ("cancelled", FAILED_IN_A_ROW)
-
-
-async def test_successes_in_a_row_in_one_transaction_are_recorded_once_for_each_endpoint(make: Factory) -> None:
-    webhooks = [await add_endpoint(make, failures_in_row=4) for _ in range(2)]
-    deliveries = [await add_delivery(make, webhook) for webhook in webhooks]
-    recorder = StateRecorder()
-
-    async def record(*states: tuple[int, str]) -> int:
-        def run(work: UnitOfWork) -> int:
-            connection = Counting(work._connection)
-            work._connection = connection
-            for index, state in states:
-                recorder(work, deliveries[index], state)
-            return len(connection.statements)
-
-        return await make.act(run)
-
-    async def failures() -> list[int]:
-        return [(await endpoint_state(make, webhook))[1] for webhook in webhooks]
-
-    assert await record((0, "delivered"), (1, "delivered"), *[(0, "delivered"), (0, "pending")] * 20) == 2
-    assert await failures() == [0, 0]
-    assert await record((0, "delivered"), (0, "failed"), (1, "failed"), (0, "failed"), (1, "delivered")) == 5
-    assert await failures() == [2, 0]
-    assert await record((0, "failed"), (0, "delivered"), (0, "delivered")) == 2
-    assert await failures() == [0, 0]
-
-
-async def test_deliveries_without_an_endpoint_are_not_counted(make: Factory) -> None:
-    webhook = await add_endpoint(make, failures_in_row=4)
-    delivery = await add_delivery(make, None)
-
-    for state in ("failed", "delivered"):
-        await make.act(lambda work, state=state: record_state(work, delivery, state))
-
-    assert await endpoint_state(make, webhook) == (True, 4, False)
+    assert "hook" not in str(outcome.request)
+    request = json.loads(CIPHER.decrypt(str(outcome.request)))
+    assert (request["method"], request["url"]) == ("PUT", f"{receiver.url}?key=•••")
+    assert request["headers"] | headers == {
+        "User-Agent": USER_AGENT,
+        "Accept": "*/*",
+        "Content-Type": "application/json",
+        **headers,
+        "Accept-Encoding": "identity",
+        "webhook-id": delivery.uuid,
+        "webhook-timestamp": request["headers"]["webhook-timestamp"],
+        "webhook-signature": "•••",
+        "Signature": "•••",
+    }
+    assert request["headers"]["Authorization"] == "•••"
 
 
 async def test_without_the_database_a_call_is_retried(clock: TestClock, server_without_database: Any) -> None:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from app.outbox.webhooks.signatures import InvalidSecret, make_standard_headers, sign_body, standardize_secret
+from app.domain.webhooks.signing_secrets import InvalidSecret
+from app.outbox.webhooks.signatures import make_standard_headers, sign_body, standardize_secret
 
 BODY = '{"title": "Größe"}'
 # Both with padding characters that Base64 has beside letters and digits.

@@ -14,9 +14,11 @@ from app.domain.notifications.choices import Choices
 from app.domain.notifications.kinds import DIGEST, NOTIFICATION_KINDS, RECAP
 from app.domain.posts import follows
 from app.domain.users import deletion, users
+from app.web.templating import TemplateRenderer
 from tests.support.clients import Client
 from tests.support.database_dump import changed, snapshot
 from tests.support.factory import Factory
+from tests.support.sql import script
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 pages = pytest.mark.parametrize("path", ["/notifications", "/unsubscribe", "/unsubscribe/undo"])
@@ -84,6 +86,25 @@ async def test_a_mail_program_unsubscribes_with_one_click_again_and_again(
     assert (await get_choices(make, jane)).cadences["reply"] == "at_once"
 
 
+@pytest.mark.only_on("sqlite")
+async def test_no_other_writer_waits_while_a_page_is_rendered(
+    visitor: Client, make: Factory, jane: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, token = str(make.server.settings.database_url), make_token(make, jane)
+    render_form, rendered = TemplateRenderer.private_form, []
+
+    def write_and_render(pages: TemplateRenderer, template: str, **values: Any) -> Any:
+        script(url, f"UPDATE users SET name = name || '.' WHERE id = {jane}")
+        rendered.append(template)
+        return render_form(pages, template, **values)
+
+    monkeypatch.setattr(TemplateRenderer, "private_form", write_and_render)
+    for path in ("/notifications", "/unsubscribe", "/unsubscribe/undo"):
+        assert (await visitor.post(path, data={"token": token})).status_code == 200
+
+    assert rendered == ["notifications.html", "unsubscribe.html", "unsubscribe.html"]
+
+
 async def test_the_button_of_the_page_unsubscribes(visitor: Client, make: Factory, jane: int, post: int) -> None:
     token = make_token(make, jane, "status_change", post)
 
@@ -91,7 +112,7 @@ async def test_the_button_of_the_page_unsubscribes(visitor: Client, make: Factor
     answer = await visitor.post("/unsubscribe", data={"token": token})
     again = await visitor.get(f"/unsubscribe?token={token}")
 
-    assert "The post “Dark &lt;mode&gt;”" in question.text
+    assert "Updates and changes of the status of the post “Dark &lt;mode&gt;”" in question.text
     assert (
         f'<form method="post" action="/unsubscribe">\n<input type="hidden" name="token" value="{token}">'
         in question.text
@@ -100,7 +121,7 @@ async def test_the_button_of_the_page_unsubscribes(visitor: Client, make: Factor
     assert f'href="/notifications?token={token}"' in answer.text
     assert again.status_code == 200
     assert "You get no more of these emails" in again.text
-    assert "The post “Dark &lt;mode&gt;”" in again.text
+    assert "Updates and changes of the status of the post “Dark &lt;mode&gt;”" in again.text
     assert 'action="/unsubscribe"' not in answer.text + again.text
     assert await follow_count(make) == 0
     assert (await get_choices(make, jane)).cadences["status_change"] == "at_once"

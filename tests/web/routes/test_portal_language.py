@@ -96,7 +96,10 @@ async def test_the_pages_about_notifications_are_in_the_language_of_the_portal(
     for response, text in (
         (await visitor.get(f"/notifications?token={token}"), "Sofort"),
         (await visitor.post("/notifications", data={"token": token}), "Ihre Auswahl ist gespeichert."),
-        (await visitor.get(f"/unsubscribe?token={token}"), "Der Beitrag „Dark &lt;mode&gt;“"),
+        (
+            await visitor.get(f"/unsubscribe?token={token}"),
+            "Neuigkeiten und neuer Status des Beitrags „Dark &lt;mode&gt;“",
+        ),
         (await visitor.post("/unsubscribe", data={"token": token}), "Sie erhalten diese E-Mails nicht mehr"),
         (await visitor.get("/unsubscribe?token=x"), "Dieser Link ist nicht gültig"),
         (await visitor.put("/unsubscribe"), "So nicht"),

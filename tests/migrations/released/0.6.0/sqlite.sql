@@ -40,8 +40,8 @@ CREATE TABLE attachments (
 	CONSTRAINT fk_attachments_post_id FOREIGN KEY(post_id) REFERENCES posts (id) ON DELETE SET NULL, 
 	CONSTRAINT uq_attachments_name UNIQUE (name)
 );
-INSERT INTO "attachments" VALUES(1,6,'image','Fln6yI2VuKdwfGlz7Gxmc3.png','one.png','image/png',77,'2026-11-22 09:13:07.123456',1);
-INSERT INTO "attachments" VALUES(2,6,'attachment','Jz2jbBTVddSu9YRk3WntJ7','log.txt','application/octet-stream',14,'2026-11-22 09:13:07.123456',1);
+INSERT INTO "attachments" VALUES(1,6,'image','P86Ya4dg1csaVEIbCg2lz0.png','one.png','image/png',77,'2026-11-22 09:13:07.123456',1);
+INSERT INTO "attachments" VALUES(2,6,'attachment','5pmtA9ant1jKYPz1Zv9KGN','log.txt','application/octet-stream',14,'2026-11-22 09:13:07.123456',1);
 CREATE TABLE boards (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	name TEXT NOT NULL, 
@@ -113,8 +113,10 @@ CREATE TABLE deliveries (
 	due_at VARCHAR(26) NOT NULL, 
 	claim VARCHAR(36), 
 	attempts INTEGER DEFAULT 0 NOT NULL, 
+	earlier_attempts INTEGER DEFAULT 0 NOT NULL, 
 	payload TEXT, 
 	is_encrypted BOOLEAN DEFAULT false NOT NULL, 
+	request TEXT, 
 	response_status INTEGER, 
 	response_body TEXT, 
 	error TEXT, 
@@ -131,15 +133,15 @@ CREATE TABLE deliveries (
 	CONSTRAINT uq_deliveries_dedup_key UNIQUE (dedup_key), 
 	CONSTRAINT uq_deliveries_uuid UNIQUE (uuid)
 );
-INSERT INTO "deliveries" VALUES(1,'ff44f3d4-ed96-46db-a4b2-0e37cea68d11',3,'email','invitation',NULL,2,NULL,NULL,'pending','2026-11-22 09:39:07.123456',NULL,0,'gAAAAABrCr_fHLJJpb4m6_5aIQbGbfUDLK8LUajiQC1AJGlhyusfiH8XF97qxRyWzg70waNX9kMKvgxVBRUK4UNpqCEYZqNLfhLk_8MViodCSN5K2opTRDhbvKngqnk0J_9BRU1oCPGEZmu1r7vfmqDn52p9UdLhlkcpPFhIRDHL0ZTkyLp_68NSMzKNO6M1bIS6BiRrmJtkYbIlWCVKPq8ioMaeJowhBj-YSYeoV05tmQSf1Q3SsegaksrE1J-PaRVFM_bEQutP',1,NULL,NULL,NULL,NULL,'2026-11-22 09:39:07.123456',NULL,NULL,1);
-INSERT INTO "deliveries" VALUES(2,'aa4d9dd8-3ffb-4c46-a5fd-ff0166fe9cd0',5,'email','invitation',NULL,3,NULL,NULL,'pending','2026-11-22 09:39:07.123456',NULL,0,'gAAAAABrCr_fFe1_0hm8xf5F-LgHTbh6sESnFhlYUvmae9KwLgY9uVwjlY5MFrkGQ39R9b4nGWdS8PRkgdLdIrRDTHTsLgtgFC_MKFX_TGHQ1P2HpsxyA4bobNX6Ib7TRCMC9l3sC1NWjWbeGFLe7TfzU00gYUnfxgnTHQvf3j29v-DifH5e2oqu6xxfIxeR-Lpp_4EoNzVJC7sDNOt1oFgM_QusyxeAZ8MYqhKVMZc0MCZoDsLh5pLcuGidA-Ootv5WYq15GCTp',1,NULL,NULL,NULL,NULL,'2026-11-22 09:39:07.123456',NULL,NULL,1);
-INSERT INTO "deliveries" VALUES(3,'84698fa3-d207-4a92-b133-b82497e0b790',7,'email','invitation',NULL,4,NULL,NULL,'pending','2026-11-22 09:39:07.123456',NULL,0,'gAAAAABrCr_fuX509zXSF-r1Py--AX7BJPwC448q4xv3Y6n0178tdzd3WyzuzxZj7BrVarNY3-ODetoqL_0ISdlsW3bx6QfOyJgfti14913i7dejdQRY0u3-wTZMWd0v9Q9IewIuSzcwqACA3wHvYF0VZwM2Z_Tr3tlFUi3Wj5FQ4kf-Uuic5eGIhhICmF3AB7KEBrKQnmlsDTuE5_ZsVXzSnSTuPmKIUgJaWL-iwbjEbIM6HAHo3CbaWIf4hOhRc93wBWwqMgMH',1,NULL,NULL,NULL,NULL,'2026-11-22 09:39:07.123456',NULL,NULL,1);
-INSERT INTO "deliveries" VALUES(4,'5d6db9e4-dfa3-4c9c-a54d-d2b7de652967',9,'email','invitation',NULL,5,NULL,NULL,'pending','2026-11-22 09:39:07.123456',NULL,0,'gAAAAABrCr_fYk4sOTbakqBKdKuk0HGZO2ACA9z03h_rdcJEVOsBPseu6ZWepwlJ8yf1Gk50b7zwDHMpFSgrMCdnm2YDTzEk6CrtSm7NPFUqUsPOXcJQqqjIdfcRJeI8kufykyW5pE5X-0H5vOhWcww_ldl0L5aTtUu4neUaUWZvJqSicuOuPVzk5N_O9kS58TPMHGC2k1nxwoYKGxV_avSZS4l_2BTGAKATwOlPVQt7aSbQxB_MGDVCZN09AHWAqYYjKkrfZQUI',1,NULL,NULL,NULL,NULL,'2026-11-22 09:39:07.123456',NULL,NULL,1);
-INSERT INTO "deliveries" VALUES(5,'c88577e6-4533-4cbb-aa1c-9fbf8f42326e',11,'email','invitation',NULL,6,NULL,NULL,'pending','2026-11-22 09:39:07.123456',NULL,0,'gAAAAABrCr_fn_OiNfWfrFs2wgnXqncD5aSlKpjF95vxecEW943EaUIuNNJsIsOK_9rXAi7EVBqG8fmMs_P_069n6lkIjpT4FoC0eFs8fNZ6TEye5mtL-ObcQwd_WHz4KGVOqWGTy6cc0_hM8NDGorQdazjq9ghr6Wy89wZ80nBajO4lEW8Fnt6y_bjgFhihs5vVmJo9H8O-jkI4ySNF3Udn4FZeL_KJF8mqCB1s25obfPOzNvZgmMt9a6WcKHi9SEf90InWuM96',1,NULL,NULL,NULL,NULL,'2026-11-22 09:39:07.123456',NULL,NULL,1);
-INSERT INTO "deliveries" VALUES(6,'eab491fe-8801-4b18-9859-5d1ecd032a09',30,'email','status_change',NULL,2,2,NULL,'pending','2026-11-22 09:39:07.123456',NULL,0,'{"base_url":"http://127.0.0.1:8000","subject_id":4}',0,NULL,NULL,NULL,NULL,'2026-11-22 09:39:07.123456',NULL,NULL,1);
-INSERT INTO "deliveries" VALUES(7,'76867378-2b9a-4bb4-9150-c0f925b56ade',30,'email','status_change',NULL,3,2,NULL,'pending','2026-11-22 09:39:07.123456',NULL,0,'{"base_url":"http://127.0.0.1:8000","subject_id":4}',0,NULL,NULL,NULL,NULL,'2026-11-22 09:39:07.123456',NULL,NULL,1);
-INSERT INTO "deliveries" VALUES(8,'e6117d91-6b9e-4a7b-a9d8-471a81d6c2c9',35,'email','post_update',NULL,2,2,NULL,'pending','2026-11-22 09:39:07.123456',NULL,0,'{"base_url":"http://127.0.0.1:8000","subject_id":5}',0,NULL,NULL,NULL,NULL,'2026-11-22 09:39:07.123456',NULL,NULL,1);
-INSERT INTO "deliveries" VALUES(9,'5636a6d1-130b-4771-b510-4d85ddd1880e',35,'webhook','comment.created',1,NULL,2,NULL,'pending','2026-11-22 09:39:07.123456',NULL,0,'{"body":"{\"id\":\"tHgawBfodAzxrDDI\",\"creation_time\":\"2026-11-22T09:39:07Z\",\"event\":\"comment.created\",\"data\":{\"comment\":{\"id\":5,\"comment\":\"It is ready.\",\"author\":{\"id\":\"467611a2-730a-4ace-b838-54816cfe8526\",\"name\":\"Owner\",\"email\":\"owner@example.com\",\"role\":\"admin\",\"counter_votes\":0,\"counter_comments\":3,\"counter_posts\":3,\"counter_comment_votes\":0,\"database_id\":1},\"pinned_to_top\":false,\"tagged_for_changelog\":true,\"parent_id\":null,\"created_at\":\"2026-11-22T09:39:07Z\",\"updated_at\":\"2026-11-22T09:39:07Z\",\"url\":\"http://first.example.com/p/faster-search-dPadxM#comment-5\",\"internal\":false},\"post\":{\"id\":\"dPadxM\",\"uid\":\"dPadxM-uid\",\"title\":\"Faster search\",\"description_short\":\"Line one of 1 line two\",\"description\":\"Line one of 1\\nline two\",\"description_changelog\":\"\",\"clean_description_changelog\":\"\",\"image_main\":\"\",\"votes_count\":1,\"comments_count\":2,\"views_count\":0,\"url\":\"http://first.example.com/p/faster-search-dPadxM\",\"url_edit\":\"http://first.example.com/p/faster-search-dPadxM/edit\",\"url_delete\":\"http://first.example.com/p/faster-search-dPadxM/delete\",\"created_at\":\"2026-11-22T09:09:07Z\",\"updated_at\":\"2026-11-22T09:31:07Z\",\"latest_status_change_at\":\"2026-11-22T09:28:07Z\",\"latest_status_change_at_formatted\":\"22 Nov 2026\",\"author\":{\"id\":\"467611a2-730a-4ace-b838-54816cfe8526\",\"name\":\"Owner\",\"email\":\"owner@example.com\",\"role\":\"admin\",\"counter_votes\":0,\"counter_comments\":3,\"counter_posts\":3,\"counter_comment_votes\":0,\"database_id\":1},\"categories\":[{\"id\":1,\"name\":\"Speed\",\"color\":\"#336699\"}],\"status\":{\"id\":4,\"name\":\"Completed\",\"color\":\"#6ac47c\",\"tab_name\":\"Changelog\"},\"section_id\":null,\"moderation_status\":\"approved\",\"conversion\":null,\"prioritization_impact\":null,\"prioritization_confidence\":null,\"prioritization_ease\":null,\"prioritization_reach\":null,\"category\":{\"id\":1,\"name\":\"Speed\",\"color\":\"#336699\"},\"tags\":[{\"id\":1,\"name\":\"Urgent\",\"color\":\"#ABDEE6\"},{\"id\":2,\"name\":\"Später 📊\",\"color\":\"#FFAEA5\"}]},\"user\":{\"id\":\"467611a2-730a-4ace-b838-54816cfe8526\",\"name\":\"Owner\",\"email\":\"owner@example.com\",\"role\":\"admin\",\"counter_votes\":0,\"counter_comments\":3,\"counter_posts\":3,\"counter_comment_votes\":0,\"database_id\":1},\"portal\":{\"guid\":\"d6f595a2-17bc-4c11-b5fb-72cba9ab094c\",\"title\":\"Feedback\",\"localization\":\"en\",\"editor_type\":\"html\",\"invite_message\":null,\"jira_domain_url\":null,\"jira_enabled\":false}}}","content_type":"application/json","url":null,"error":null}',0,NULL,NULL,NULL,NULL,'2026-11-22 09:39:07.123456',NULL,NULL,1);
+INSERT INTO "deliveries" VALUES(1,'b8fe2d77-736c-4e8b-961d-5042affac9de',3,'email','invitation',NULL,2,NULL,NULL,'pending','2026-11-22 09:39:07.123456',NULL,0,0,'gAAAAABrCuo43RErvK7wsY9vdYIRq6Abm6GGmYQ4gqX26Hx5zWVfndZUcPLIhMB4Ngh3Q1BYot4kCkh23X9gDnHI5o9hYPGBUayCKyv57bRSbDr-NW9i_CHRXl-BPJ737Q7dCSFPI-nwfQGJfBEwwn8q1hc7yBQfaNrquSOjVGtwfnZlSdexitjw_sFA1Nt2eApFqHp3MMfu4K92bBF7-MbCZ_7nXseFxxazO0Dqr-k_WaXxaiFlbs02b4xHfth52YFYt-NrS7fB',1,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:39:07.123456',NULL,NULL,1);
+INSERT INTO "deliveries" VALUES(2,'f6394107-ba2c-4bae-909c-ac9173552ca7',5,'email','invitation',NULL,3,NULL,NULL,'pending','2026-11-22 09:39:07.123456',NULL,0,0,'gAAAAABrCuo47DMp7mzAXhDAu_a-7u_J_TBTOuE15GlPpiHtX97YRlfxGM8iT4itqTYs7SgYXxJkSxPNQnm7RTPllQn-VnnoIcB0vC4qgF2YKV2nHMFzNNMsvn29NSN2cqzzC_4UAzBRIQ3LUfeuvkW6xcfNDEE4YhKjWAXnhreipAQO6hpcl6fqL6wdinvZciF-Q9-RibbnwQd2YDGLlk3YMkgvnpthXRn-F9j55KmR8-LAwtwj8VjViPk4f5KjrDf2x4A7v6se',1,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:39:07.123456',NULL,NULL,1);
+INSERT INTO "deliveries" VALUES(3,'b8fa1d99-ad2a-410d-a7a1-43982c34807c',7,'email','invitation',NULL,4,NULL,NULL,'pending','2026-11-22 09:39:07.123456',NULL,0,0,'gAAAAABrCuo4GHMfvWJNIxkBSqP9viVLHy0-T337IBChMMFtyXcwhsplZ_g2Pdoy7UXrcf3-_VnviJETBpvvJnKyzu5LU3XpeDaeWeny9mK__3Okg_GxVUuGVYeG-_P8vAs9wPSniRM2uS-dx6YSj7Tq8AdwJ20kYSgl3-QiwnMp39gnatFQF7sKA2axkYY5JSlWXqjSLPoU_M6qWqLgYeL_WtWEZ9PemD4LcfF5-psHYYx2ouWdWeJZvhMxM2EiGDd3PATnkShR',1,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:39:07.123456',NULL,NULL,1);
+INSERT INTO "deliveries" VALUES(4,'aa73247f-15f0-43d3-998a-57d7d3951e49',9,'email','invitation',NULL,5,NULL,NULL,'pending','2026-11-22 09:39:07.123456',NULL,0,0,'gAAAAABrCuo4vRa2JnnleQBtyhHGLLPbzdCRzleYROGdLWodeKz3a39FRtmwyuPv376eobdPrsDKcza1TMVBbvMGTstf7EHeO2p0tZtsYStkYXnfILM6USveVvKMiBcp1rnW6_-9Ar4EaPOiGMb0cawYPbQtO96W3uQj1EmBgUMUORD8ZJjbmeLdHlFPdKg2q893CTWZ_iusjb7hL3dXRdSFobdpV12T146VN7y2Z9frR8DRquxY9b_JQ49s1SD8lK0AjbedNN08',1,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:39:07.123456',NULL,NULL,1);
+INSERT INTO "deliveries" VALUES(5,'685bbf67-e841-4761-9ef2-c0c28ad5167a',11,'email','invitation',NULL,6,NULL,NULL,'pending','2026-11-22 09:39:07.123456',NULL,0,0,'gAAAAABrCuo4vtlITRarE5YX9EQn0DknBH_-_zvbwxt77KdkMdW7EPbndlRuoAERzTlBwKCo6UYdp-XD0j8742rPPD7ok7uLH5vo5o6bk2GldvNmMGC12jhSe9rBd4tLKUcuSiBxCb3iJvcoT0fJcO3BaQDsxD9fSZyYZxHgi-p9xW6QCklXxNiaCpXkzSnSPEKMcGWGTG1o114afc0LsTZS3hPG3S5pK5bGEVbAAcpLRDfGBwcnzJpjlA2vuhC0QqwYxq1JJg57',1,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:39:07.123456',NULL,NULL,1);
+INSERT INTO "deliveries" VALUES(6,'c717c669-fb05-4723-936e-7111e93f14f6',30,'email','status_change',NULL,2,2,NULL,'pending','2026-11-22 09:39:07.123456',NULL,0,0,'{"base_url":"http://127.0.0.1:8000","subject_id":4}',0,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:39:07.123456',NULL,NULL,1);
+INSERT INTO "deliveries" VALUES(7,'1e47b4ab-169f-4f28-acbc-a12162d1bca1',30,'email','status_change',NULL,3,2,NULL,'pending','2026-11-22 09:39:07.123456',NULL,0,0,'{"base_url":"http://127.0.0.1:8000","subject_id":4}',0,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:39:07.123456',NULL,NULL,1);
+INSERT INTO "deliveries" VALUES(8,'194edc28-e552-4c77-9d35-2ba39bf2ceb9',35,'email','post_update',NULL,2,2,NULL,'pending','2026-11-22 09:39:07.123456',NULL,0,0,'{"base_url":"http://127.0.0.1:8000","subject_id":5}',0,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:39:07.123456',NULL,NULL,1);
+INSERT INTO "deliveries" VALUES(9,'804307ce-5f05-430f-ab6d-48966d5b399d',35,'webhook','comment.created',1,NULL,2,NULL,'pending','2026-11-22 09:39:07.123456',NULL,0,0,'{"body":"{\"id\":\"tHgawBfodAzxrDDI\",\"creation_time\":\"2026-11-22T09:39:07Z\",\"event\":\"comment.created\",\"data\":{\"comment\":{\"id\":5,\"comment\":\"It is ready.\",\"author\":{\"id\":\"4485334d-c3f3-46d1-8fc0-ab9d2d36d927\",\"name\":\"Owner\",\"email\":\"owner@example.com\",\"role\":\"admin\",\"counter_votes\":0,\"counter_comments\":3,\"counter_posts\":3,\"counter_comment_votes\":0,\"database_id\":1},\"pinned_to_top\":false,\"tagged_for_changelog\":true,\"parent_id\":null,\"created_at\":\"2026-11-22T09:39:07Z\",\"updated_at\":\"2026-11-22T09:39:07Z\",\"url\":\"http://first.example.com/p/faster-search-wsD3eb#comment-5\",\"internal\":false},\"post\":{\"id\":\"wsD3eb\",\"uid\":\"wsD3eb-uid\",\"title\":\"Faster search\",\"description_short\":\"Line one of 1 line two\",\"description\":\"Line one of 1\\nline two\",\"description_changelog\":\"\",\"clean_description_changelog\":\"\",\"image_main\":\"\",\"votes_count\":1,\"comments_count\":2,\"views_count\":0,\"url\":\"http://first.example.com/p/faster-search-wsD3eb\",\"url_edit\":\"http://first.example.com/p/faster-search-wsD3eb/edit\",\"url_delete\":\"http://first.example.com/p/faster-search-wsD3eb/delete\",\"created_at\":\"2026-11-22T09:09:07Z\",\"updated_at\":\"2026-11-22T09:31:07Z\",\"latest_status_change_at\":\"2026-11-22T09:28:07Z\",\"latest_status_change_at_formatted\":\"22 Nov 2026\",\"author\":{\"id\":\"4485334d-c3f3-46d1-8fc0-ab9d2d36d927\",\"name\":\"Owner\",\"email\":\"owner@example.com\",\"role\":\"admin\",\"counter_votes\":0,\"counter_comments\":3,\"counter_posts\":3,\"counter_comment_votes\":0,\"database_id\":1},\"categories\":[{\"id\":1,\"name\":\"Speed\",\"color\":\"#336699\"}],\"status\":{\"id\":4,\"name\":\"Completed\",\"color\":\"#6ac47c\",\"tab_name\":\"Changelog\"},\"section_id\":null,\"moderation_status\":\"approved\",\"conversion\":null,\"prioritization_impact\":null,\"prioritization_confidence\":null,\"prioritization_ease\":null,\"prioritization_reach\":null,\"category\":{\"id\":1,\"name\":\"Speed\",\"color\":\"#336699\"},\"tags\":[{\"id\":1,\"name\":\"Urgent\",\"color\":\"#ABDEE6\"},{\"id\":2,\"name\":\"Später 📊\",\"color\":\"#FFAEA5\"}]},\"user\":{\"id\":\"4485334d-c3f3-46d1-8fc0-ab9d2d36d927\",\"name\":\"Owner\",\"email\":\"owner@example.com\",\"role\":\"admin\",\"counter_votes\":0,\"counter_comments\":3,\"counter_posts\":3,\"counter_comment_votes\":0,\"database_id\":1},\"portal\":{\"guid\":\"e8b10354-59b0-4994-92af-817d12b4589c\",\"title\":\"Feedback\",\"localization\":\"en\",\"editor_type\":\"html\",\"invite_message\":null,\"jira_domain_url\":null,\"jira_enabled\":false}}}","content_type":"application/json","url":null,"error":null,"encrypted_body":null}',0,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:39:07.123456',NULL,NULL,1);
 CREATE TABLE digest_items (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	user_id INTEGER NOT NULL, 
@@ -289,10 +291,10 @@ CREATE TABLE one_time_tokens (
 	CONSTRAINT fk_one_time_tokens_user_id FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE, 
 	CONSTRAINT uq_one_time_tokens_digest UNIQUE (digest)
 );
-INSERT INTO "one_time_tokens" VALUES(1,2,'invitation','06b38d26fbc71b6a7371e86886afe57f6e5c372bde7ed1eae9ac65411307e6e8','ada@example.com','2026-11-22 09:39:07.123456','2027-02-20 09:39:07.123456',NULL,1);
-INSERT INTO "one_time_tokens" VALUES(2,3,'invitation','76c3850aa3802d295bc5a3cb8b2416683f9613e72cec0f6205d3f3d1c97b3584','bob@example.com','2026-11-22 09:39:07.123456','2027-02-20 09:39:07.123456',NULL,1);
-INSERT INTO "one_time_tokens" VALUES(3,4,'invitation','7633f9e50a7eb8e6f5776f2eec4e5c3f828e543c96d99aa0195f2134ec489ba4','cid@example.com','2026-11-22 09:39:07.123456','2027-02-20 09:39:07.123456','2026-11-22 09:41:07.123456',1);
-INSERT INTO "one_time_tokens" VALUES(5,6,'invitation','98b1777c40bb6fba190f26e899500b7da6946206746ac0e0c974b7a3f5480169','eve@example.com','2026-11-22 09:39:07.123456','2027-02-20 09:39:07.123456',NULL,1);
+INSERT INTO "one_time_tokens" VALUES(1,2,'invitation','cf4d736b01a9c69a5c43faab807fcdde2cb8f243eb885229a2ddc39c1d0b79bf','ada@example.com','2026-11-22 09:39:07.123456','2027-02-20 09:39:07.123456',NULL,1);
+INSERT INTO "one_time_tokens" VALUES(2,3,'invitation','e53e05c22ec31758e8886e4670ffdbb02a9698f8ca0cf42f83c3440c1ef70d4e','bob@example.com','2026-11-22 09:39:07.123456','2027-02-20 09:39:07.123456',NULL,1);
+INSERT INTO "one_time_tokens" VALUES(3,4,'invitation','5924135356d9ee9e54a2a80f2a2de59f6c69aaa7938e5a03869a58b4eba85e2f','cid@example.com','2026-11-22 09:39:07.123456','2027-02-20 09:39:07.123456','2026-11-22 09:41:07.123456',1);
+INSERT INTO "one_time_tokens" VALUES(5,6,'invitation','1e982ebe77ba52aa5c5b731cd4b6af9ca3334712c174f1513882e22fec67ac04','eve@example.com','2026-11-22 09:39:07.123456','2027-02-20 09:39:07.123456',NULL,1);
 CREATE TABLE portals (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	guid VARCHAR(36) NOT NULL, 
@@ -308,8 +310,8 @@ CREATE TABLE portals (
 	CONSTRAINT uq_portals_guid UNIQUE (guid), 
 	CONSTRAINT uq_portals_host UNIQUE (host)
 );
-INSERT INTO "portals" VALUES(1,'d6f595a2-17bc-4c11-b5fb-72cba9ab094c','Feedback','en','first.example.com',NULL,'anonymous','2026-11-22 09:00:07.123456','2026-11-22 09:41:07.123456',0,NULL,NULL,NULL,NULL);
-INSERT INTO "portals" VALUES(2,'e385e54b-c830-41a2-acf8-2a5cfef53622','Second','en','second.example.com',NULL,'anonymous','2026-11-22 09:41:07.123456','2026-11-22 09:41:07.123456',0,NULL,NULL,NULL,NULL);
+INSERT INTO "portals" VALUES(1,'e8b10354-59b0-4994-92af-817d12b4589c','Feedback','en','first.example.com',NULL,'anonymous','2026-11-22 09:00:07.123456','2026-11-22 09:41:07.123456',0,NULL,NULL,NULL,NULL);
+INSERT INTO "portals" VALUES(2,'9d751e04-d59a-43eb-b998-fe5c9338fd56','Second','en','second.example.com',NULL,'anonymous','2026-11-22 09:41:07.123456','2026-11-22 09:41:07.123456',0,NULL,NULL,NULL,NULL);
 CREATE TABLE post_categories (
 	post_id INTEGER NOT NULL, 
 	category_id INTEGER NOT NULL, 
@@ -383,16 +385,16 @@ CREATE TABLE posts (
 	CONSTRAINT uq_posts_portal_id_code UNIQUE (portal_id, code), 
 	CONSTRAINT uq_posts_portal_id_slug UNIQUE (portal_id, slug)
 );
-INSERT INTO "posts" VALUES(1,'L2lP5I','dark-mode',1,2,3,2,'Dark mode',NULL,'','',NULL,'approved',2,2,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:27:07.123456',1,'2026-11-22 09:08:07.123456','2026-11-22 09:27:07.123456',1,0);
-INSERT INTO "posts" VALUES(2,'dPadxM','faster-search',1,1,4,NULL,'Faster search','Line one of 1
+INSERT INTO "posts" VALUES(1,'1NaujR','dark-mode',1,2,3,2,'Dark mode',NULL,'','',NULL,'approved',2,2,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:27:07.123456',1,'2026-11-22 09:08:07.123456','2026-11-22 09:27:07.123456',1,0);
+INSERT INTO "posts" VALUES(2,'wsD3eb','faster-search',1,1,4,NULL,'Faster search','Line one of 1
 line two','Line one of 1 line two','',NULL,'approved',1,2,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:28:07.123456',1,'2026-11-22 09:09:07.123456','2026-11-22 09:31:07.123456',1,2);
-INSERT INTO "posts" VALUES(3,'TAnsUK','it-s-quoted-and-ends',1,2,NULL,NULL,'It''s "quoted"; -- and ends',NULL,'','',NULL,'rejected',2,0,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:10:07.123456',1,'2026-11-22 09:10:07.123456','2026-11-22 09:28:07.123456',1,0);
-INSERT INTO "posts" VALUES(4,'cG251M','ein-uberblick-fur-alle',1,1,1,NULL,'Ein Überblick für alle 📊','Line one of 3
+INSERT INTO "posts" VALUES(3,'B26biG','it-s-quoted-and-ends',1,2,NULL,NULL,'It''s "quoted"; -- and ends',NULL,'','',NULL,'rejected',2,0,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:10:07.123456',1,'2026-11-22 09:10:07.123456','2026-11-22 09:28:07.123456',1,0);
+INSERT INTO "posts" VALUES(4,'xP1sV7','ein-uberblick-fur-alle',1,1,1,NULL,'Ein Überblick für alle 📊','Line one of 3
 line two','Line one of 3 line two','',NULL,'approved',2,0,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:11:07.123456',1,'2026-11-22 09:11:07.123456','2026-11-22 09:38:07.123456',0,0);
-INSERT INTO "posts" VALUES(5,'e2LTXM','bulk-edit',1,2,NULL,NULL,'Bulk edit',NULL,'','',NULL,'pending',0,0,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:12:07.123456',1,'2026-11-22 09:12:07.123456','2026-11-22 09:28:07.123456',1,0);
-INSERT INTO "posts" VALUES(6,'iYBCfJ','with-files',1,1,1,NULL,'With files','','','','Fln6yI2VuKdwfGlz7Gxmc3.png','approved',0,0,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:13:07.123456',1,'2026-11-22 09:13:07.123456','2026-11-22 09:13:07.123456',1,0);
-INSERT INTO "posts" VALUES(7,'XyGn96','of-the-second-portal',3,7,NULL,NULL,'Of the second portal',NULL,'','',NULL,'approved',1,0,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:41:07.123456',2,'2026-11-22 09:41:07.123456','2026-11-22 09:41:07.123456',1,0);
-INSERT INTO "posts" VALUES(8,'tcXEi1','export-to-a-spreadsheet',1,1,NULL,NULL,'Export to a spreadsheet',NULL,'','',NULL,'approved',0,0,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:42:07.123456',1,'2026-11-22 09:42:07.123456','2026-11-22 09:42:07.123456',1,0);
+INSERT INTO "posts" VALUES(5,'nxNoyj','bulk-edit',1,2,NULL,NULL,'Bulk edit',NULL,'','',NULL,'pending',0,0,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:12:07.123456',1,'2026-11-22 09:12:07.123456','2026-11-22 09:28:07.123456',1,0);
+INSERT INTO "posts" VALUES(6,'gKyOG8','with-files',1,1,1,NULL,'With files','','','','P86Ya4dg1csaVEIbCg2lz0.png','approved',0,0,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:13:07.123456',1,'2026-11-22 09:13:07.123456','2026-11-22 09:13:07.123456',1,0);
+INSERT INTO "posts" VALUES(7,'gaJqqv','of-the-second-portal',3,7,NULL,NULL,'Of the second portal',NULL,'','',NULL,'approved',1,0,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:41:07.123456',2,'2026-11-22 09:41:07.123456','2026-11-22 09:41:07.123456',1,0);
+INSERT INTO "posts" VALUES(8,'aL9V0X','export-to-a-spreadsheet',1,1,NULL,NULL,'Export to a spreadsheet',NULL,'','',NULL,'approved',0,0,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:42:07.123456',1,'2026-11-22 09:42:07.123456','2026-11-22 09:42:07.123456',1,0);
 CREATE TABLE product_visions (
 	portal_id INTEGER NOT NULL, 
 	title TEXT DEFAULT '' NOT NULL, 
@@ -568,13 +570,13 @@ CREATE TABLE users (
 	CONSTRAINT uq_users_portal_id_email_key UNIQUE (portal_id, email_key), 
 	CONSTRAINT uq_users_uuid UNIQUE (uuid)
 );
-INSERT INTO "users" VALUES(1,'467611a2-730a-4ace-b838-54816cfe8526','owner@example.com','owner@example.com','Owner','owner',NULL,1,'never',4,0,3,NULL,NULL,1,'2026-11-22 09:00:07.123456','2026-11-22 09:00:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "users" VALUES(2,'6adfe57d-be60-4769-9e28-6dfaa3cf97df','ada@example.com','ada@example.com','Ada Example','user',NULL,1,'never',3,3,0,NULL,NULL,1,'2026-11-22 09:01:07.123456','2026-11-22 09:01:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "users" VALUES(3,'19136916-f7a2-48c2-a010-bd3fa77d8c25','bob@example.com','bob@example.com','Bob Example','user',NULL,1,'never',0,2,1,NULL,NULL,1,'2026-11-22 09:02:07.123456','2026-11-22 09:02:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "users" VALUES(4,'b761c9de-d118-46ee-a1c6-2502e7d64501','cid@example.com','cid@example.com','Cid Example','user',NULL,1,'never',0,0,0,'2026-11-22 09:41:07.123456',NULL,1,'2026-11-22 09:03:07.123456','2026-11-22 09:41:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "users" VALUES(5,'6d741d02-5801-47e0-98d2-d5220e266e02',NULL,NULL,'[User Deleted]','user',NULL,0,'never',0,0,0,NULL,'2026-11-22 09:40:07.123456',1,'2026-11-22 09:04:07.123456','2026-11-22 09:40:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "users" VALUES(6,'a52f9f81-63cb-47a0-b14d-0babd5b28e2b','eve@example.com','eve@example.com','Eve Example','admin',NULL,1,'never',0,0,0,NULL,NULL,1,'2026-11-22 09:05:07.123456','2026-11-22 09:05:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "users" VALUES(7,'385167af-3b9d-4656-bd96-e207d9575b5b','owner@second.example.com','owner@second.example.com','Owner','owner',NULL,1,'never',1,1,0,NULL,NULL,2,'2026-11-22 09:41:07.123456','2026-11-22 09:41:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "users" VALUES(1,'4485334d-c3f3-46d1-8fc0-ab9d2d36d927','owner@example.com','owner@example.com','Owner','owner',NULL,1,'never',4,0,3,NULL,NULL,1,'2026-11-22 09:00:07.123456','2026-11-22 09:00:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "users" VALUES(2,'071caf20-b17a-4d6d-a5aa-95b328efef4e','ada@example.com','ada@example.com','Ada Example','user',NULL,1,'never',3,3,0,NULL,NULL,1,'2026-11-22 09:01:07.123456','2026-11-22 09:01:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "users" VALUES(3,'8c74f99e-b4fb-478b-90d8-940afa460bb1','bob@example.com','bob@example.com','Bob Example','user',NULL,1,'never',0,2,1,NULL,NULL,1,'2026-11-22 09:02:07.123456','2026-11-22 09:02:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "users" VALUES(4,'f633b955-1f60-4abc-81a0-c76324f21417','cid@example.com','cid@example.com','Cid Example','user',NULL,1,'never',0,0,0,'2026-11-22 09:41:07.123456',NULL,1,'2026-11-22 09:03:07.123456','2026-11-22 09:41:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "users" VALUES(5,'90443eaa-aab0-43e9-b688-d7892d9558cc',NULL,NULL,'[User Deleted]','user',NULL,0,'never',0,0,0,NULL,'2026-11-22 09:40:07.123456',1,'2026-11-22 09:04:07.123456','2026-11-22 09:40:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "users" VALUES(6,'eaa37206-f1f5-4873-8431-082f1071e46f','eve@example.com','eve@example.com','Eve Example','admin',NULL,1,'never',0,0,0,NULL,NULL,1,'2026-11-22 09:05:07.123456','2026-11-22 09:05:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "users" VALUES(7,'d1e14e50-96b7-41af-9eb2-b2b04598f187','owner@second.example.com','owner@second.example.com','Owner','owner',NULL,1,'never',1,1,0,NULL,NULL,2,'2026-11-22 09:41:07.123456','2026-11-22 09:41:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
 CREATE TABLE "votes" (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	portal_id INTEGER NOT NULL, 
@@ -621,7 +623,7 @@ CREATE TABLE webhooks (
 	CONSTRAINT fk_webhooks_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE, 
 	CONSTRAINT uq_webhooks_portal_id_description UNIQUE (portal_id, description)
 );
-INSERT INTO "webhooks" VALUES(1,'productlift','CRM','gAAAAABrCr_fqDK2g7crplRzrra5lmET4QBCxNWYB7lT0zKQWRat0op7wY7p7twrOlktHtG1dMxeFsw9_w7QAppFs3H6oHLdmXY-h6VhHibG7RttypANBxNJ9BHkNqPfap1Iin4a1MAz','[]','POST',NULL,NULL,NULL,'Signature','hex',1,0,NULL,1,'2026-11-22 09:38:07.123456','2026-11-22 09:38:07.123456');
+INSERT INTO "webhooks" VALUES(1,'productlift','CRM','gAAAAABrCuo4kNtouIM2pSe0q1FiIZB9wMCZbi6s-tOy9c9lLPPO9Lp54pwjxVFCxNJ_ienBCOJs3Nq0cJh6TQ0m2cef-McaSvO_Y41d0znyEWwI36TyMxhImeGtly0Gi-xFRRTTf9Wt','[]','POST',NULL,NULL,NULL,'Signature','hex',1,0,NULL,1,'2026-11-22 09:38:07.123456','2026-11-22 09:38:07.123456');
 CREATE TABLE widgets (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	uuid VARCHAR(36) NOT NULL, 
@@ -637,9 +639,8 @@ CREATE TABLE widgets (
 	CONSTRAINT fk_widgets_tab_id FOREIGN KEY(tab_id) REFERENCES tabs (id) ON DELETE SET NULL, 
 	CONSTRAINT uq_widgets_uuid UNIQUE (uuid)
 );
-INSERT INTO "widgets" VALUES(1,'3bb7c85b-91e4-402a-b1f2-43450dbb220f','Help','widget',1,'*',1,'2026-11-22 09:38:07.123456','2026-11-22 09:38:07.123456');
+INSERT INTO "widgets" VALUES(1,'3f014cd0-7955-4510-a9f8-a0003daa2f86','Help','widget',1,'*',1,'2026-11-22 09:38:07.123456','2026-11-22 09:38:07.123456');
 CREATE UNIQUE INDEX uq_boards_default ON boards (portal_id) WHERE is_default;
-CREATE INDEX ix_facts_waiting ON facts (id) WHERE expanded_at is null;
 CREATE INDEX ix_users_newest ON users (portal_id, created_at, id);
 CREATE UNIQUE INDEX uq_users_owner ON users (portal_id) WHERE role = 'owner';
 CREATE INDEX ix_api_keys_user_id ON api_keys (user_id);
@@ -697,6 +698,8 @@ CREATE INDEX ix_one_time_tokens_user ON one_time_tokens (user_id, purpose);
 CREATE INDEX ix_users_recap ON users (portal_id) WHERE recap <> 'never';
 CREATE INDEX ix_facts_post_deleted ON facts (post_id, id) WHERE kind = 'post.deleted';
 CREATE INDEX ix_facts_comment_deleted ON facts (subject_id, id) WHERE kind = 'comment.deleted';
+CREATE INDEX ix_facts_waiting ON facts (portal_id, id) WHERE expanded_at is null;
+CREATE INDEX ix_facts_account ON facts (id) WHERE expanded_at is null and kind in ('user.invited', 'user.password_reset_requested', 'user.confirmation_requested', 'user.email_changed', 'user.password_changed');
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('portals',2);
 INSERT INTO "sqlite_sequence" VALUES('boards',4);

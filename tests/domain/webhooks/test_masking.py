@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.cli.masking import mask_headers, mask_url
+from app.domain.webhooks.masking import mask_headers, mask_url
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,14 @@ from app.cli.masking import mask_headers, mask_url
         ),
         ("https://discord.com/api/webhooks/112233445566778899/abc-DEF_0123456789", "https://discord.com/api/webhooks/•••/•••"),
         ("https://api.trello.com/1/cards?key=k&token=t&name={{ post.title }}", "https://api.trello.com/1/cards?key=•••&token=•••&name=•••"),
+        ("https://a.example/in/abc%2Fdef%2Fghi%2Fjkl/x", "https://a.example/in/•••/x"),
+        ("https://a.example/a-b-c-d-{{ post.slug }}-e-f-g-h", "https://a.example/a-b-c-d-{{ post.slug }}-e-f-g-h"),
+        ("https://chat.example.com/hooks/abcdefghijkl", "https://chat.example.com/hooks/•••"),
+        ("https://hooks.slack.com/services/T0AB/B012/KEYKEYkey123", "https://hooks.slack.com/services/T0AB/B012/•••"),
+        ("https://discord.com/api/webhooks/123/SHORT_TOKEN/", "https://discord.com/api/webhooks/123/•••/"),
+        ("https://a.example/hooks/k3y?a=b", "https://a.example/hooks/•••?a=•••"),
+        ("https://a.example/in/new-post.php", "https://a.example/in/new-post.php"),
+        ("https://a.example/{{ post.id }}/KEY{{ x }}", "https://a.example/{{ post.id }}/KEY{{ x }}"),
         ("https://a.example/{{ post.id }}/edit", "https://a.example/{{ post.id }}/edit"),
     ],
 )  # fmt: skip
