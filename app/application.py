@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 from app.adapters.csrf_tokens import CsrfTokens
 from app.adapters.database import Clock, utc_now
 from app.adapters.encryption import SecretCipher
+from app.adapters.openid_connect import OpenIdProviders
 from app.adapters.rate_limiter import MemoryRateLimiter, RateLimit, RedisRateLimiter
 from app.adapters.sealed_values import SealedValues
 from app.adapters.storage.signed_urls import FileSigner
@@ -104,6 +105,7 @@ class Application:
             unsubscribe_tokens=UnsubscribeTokens(settings.secret),
             csrf_tokens=CsrfTokens(settings.secret),
             sealed_values=SealedValues(settings.secret, clock=clock),
+            openid_providers=OpenIdProviders(settings.outbound_networks, clock),
             clock=clock,
             public=PublicUrl(settings.base_url),
             default_dialect=settings.default_dialect,
@@ -198,6 +200,7 @@ class Application:
             await flush_key_usage(self.database, self.services.authenticator)
             await flush_page_views(self.database, self.services.views)
         await self.services.uploads.close()
+        await self.services.openid_providers.close()
         self.services.passwords.shutdown()
         await self.services.rate_limiter.close()
         await self.database.close()

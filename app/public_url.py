@@ -12,9 +12,11 @@ SIGN_IN_LINK: Final = "/sign-in/link"
 """The page by which a link signs in, with the parameter `token`."""
 OWN_PATHS: Final = frozenset(
     {
-        *("api", "api-docs", "astuto", "confirm-email", "docs", "embedded_roadmap", "files", "health", "http_api"),
-        *("invitation", "notifications", "p", "password-reset", "posts", "productlift", "sso", "static", "t"),
-        *("unsubscribe", "widgets", "widgets_sdk"),
+        *("api", "api-docs", "astuto", "boards", "changelog", "changelog.atom", "confirm-email", "docs"),
+        *("embedded_roadmap", "f", "feed.atom", "files", "health", "http_api", "invitation", "notifications", "p"),
+        *("password-reset", "portal.css", "posts", "productlift", "roadmap", "roadmap.atom", "robots.txt"),
+        *("sitemap.xml", "sso", "static", "submit", "t", "theme", "unsubscribe", "widgets", "widgets_sdk"),
+        *("login", "logout", "o_auths", "profile", "register", "sign-in"),
     }
 )
 """First segments of the server's own routes. A proxy may remove the public path, so it must differ from them."""

@@ -6,6 +6,7 @@ from typing import Final
 from app.adapters.csrf_tokens import CsrfTokens
 from app.adapters.database import Clock, Database
 from app.adapters.encryption import SecretCipher
+from app.adapters.openid_connect import OpenIdProviders
 from app.adapters.passwords import PasswordHasher
 from app.adapters.rate_limiter import RateLimit, RateLimiter
 from app.adapters.sealed_values import SealedValues
@@ -59,6 +60,7 @@ class Services:
     unsubscribe_tokens: UnsubscribeTokens
     csrf_tokens: CsrfTokens
     sealed_values: SealedValues
+    openid_providers: OpenIdProviders
     clock: Clock
     public: PublicUrl = field(default_factory=PublicUrl)
     default_dialect: str = "productlift"

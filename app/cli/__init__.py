@@ -19,6 +19,7 @@ _MODULES: Final = (
     "webhooks",
     *("posts", "comments", "votes", "follows"),
     *("mail", "outbox"),
+    "identity-providers",
 )
 """The modules of the commands, in the order of the help. Except `maintenance`, each is named after its command."""
 _MAINTENANCE: Final = frozenset({"migrate", "settings", "counters", "doctor"})
@@ -53,7 +54,7 @@ def build_app(modules: Iterable[str] = _MODULES) -> typer.Typer:
     )
     app.callback()(_options)
     for module in modules:
-        app.add_typer(import_module(f"app.cli.commands.{module}").group)
+        app.add_typer(import_module(f"app.cli.commands.{module.replace('-', '_')}").group)
     return app
 
 

@@ -48,6 +48,11 @@ _CONFLICTS: Final = {
         "this user awaits approval, and can't sign in: approve the account first (earshot users approve USER)"
     ),
     "approval.not_awaited": "this user does not await approval",
+    "provider.too_many": (
+        "a portal has at most {maximum} identity providers: delete one first (earshot identity-providers delete ID)"
+    ),
+    "provider.name_taken": "another identity provider of this portal has this name",
+    "provider.client_taken": "another identity provider of this portal has this issuer and client id",
     "key.user_deleted": "this user is deleted, and can't have a key",
     "key.user_blocked": (
         "this user is blocked, and can't have a key: unblock the user first (earshot users unblock USER)"

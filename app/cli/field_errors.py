@@ -27,6 +27,12 @@ _PROBLEMS: Final = {
 _SENTENCES: Final = {
     ("email", "taken"): "another user of this portal has this address",
     ("event", "unknown_event"): "there is no event {event}: choose among {known}",
+    ("issuer", "not_https"): (
+        "issuer must be an address that begins with https://, without a user, ? or # (http:// on this machine only)"
+    ),
+    ("scopes", "without_openid"): "scopes must contain openid",
+    ("roles", "too_many"): "there may be roles for at most {maximum} groups",
+    ("roles", "not_among"): "the role of a group must be one of {known}",
     ("headers", "too_many"): "there may be at most {maximum} headers",
     ("headers", "repeated"): "a header is given twice",
     ("headers", "reserved"): "the header {name} can't be set: the server sets it itself",

@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, update
 
 from app.api.productlift.path_params import EXAMPLE_USER, EXAMPLE_WIDGET
 from app.demo import texts
-from app.demo.people import DOCUMENTED_EMAIL, TEAM, VOTERS, WRITERS, Person, generate_people
+from app.demo.people import DOCUMENTED_EMAIL, TEAM, VOTERS, WRITERS, SamplePerson, generate_people
 from app.demo.texts import TEAM_PREFIX, SamplePost
 from app.domain import feedback, product_vision
 from app.domain.models import EventRow, User, Widget
@@ -76,7 +76,7 @@ class _Sample:
         self._end = work.now
         self._actions: list[tuple[datetime, Callable[[], object]]] = []
         self._post_ids: dict[str, int] = {}
-        self._user_ids: dict[Person, int] = {}
+        self._user_ids: dict[SamplePerson, int] = {}
         people = list(generate_people(self._random, WRITERS + VOTERS))
         self._writers = people[:WRITERS]
         self._voters = people
@@ -137,12 +137,12 @@ class _Sample:
             sorted_posts.insert(2 * FRESH_POSTS + 17 * number, post)
         return sorted_posts
 
-    def _authors(self) -> Iterator[Person]:
+    def _authors(self) -> Iterator[SamplePerson]:
         """The writers in turn, each time in another order."""
         while True:
             yield from self._random.sample(self._writers, WRITERS)
 
-    def _plan_post(self, post: SamplePost, rank: int, author: Person, at: datetime) -> None:
+    def _plan_post(self, post: SamplePost, rank: int, author: SamplePerson, at: datetime) -> None:
         self._at(at, lambda: self._create_post(post, author))
         if post.moderation == "rejected":
             decided_at = at + timedelta(hours=self._random.uniform(1, 40))
@@ -163,7 +163,7 @@ class _Sample:
         for thread in post.reactions:
             self._plan_thread(post, thread, changed_at, self._end)
 
-    def _create_post(self, post: SamplePost, author: Person) -> None:
+    def _create_post(self, post: SamplePost, author: SamplePerson) -> None:
         work = self._work
         category_ids = [self._category_ids[name] for name in post.categories]
         new_post = NewPost(
@@ -186,7 +186,7 @@ class _Sample:
         if post.attachment is not None:
             attachments.add(work, post_id=post_id, file=self._files[post.attachment[0]])
 
-    def _plan_votes(self, post: SamplePost, rank: int, author: Person, begin: datetime, end: datetime) -> None:
+    def _plan_votes(self, post: SamplePost, rank: int, author: SamplePerson, begin: datetime, end: datetime) -> None:
         random = self._random
         count = post.votes
         if count is None:
@@ -204,7 +204,7 @@ class _Sample:
         """Each comment of a thread is a reply to the comment before it."""
         at = self._time_between(begin, end)
         comment_ids: list[int] = []
-        previous: Person | None = None
+        previous: SamplePerson | None = None
         for text in thread:
             candidates = TEAM if text.startswith(TEAM_PREFIX) else self._writers
             author = self._random.choice([person for person in candidates if person != previous])
@@ -213,7 +213,7 @@ class _Sample:
             previous = author
 
     def _comment_action(
-        self, post: SamplePost, author: Person, text: str, comment_ids: list[int]
+        self, post: SamplePost, author: SamplePerson, text: str, comment_ids: list[int]
     ) -> Callable[[], object]:
         """Add a comment below the last of `comment_ids`, and its id to them."""
         return lambda: comment_ids.append(
@@ -234,14 +234,14 @@ class _Sample:
 
         return change_status
 
-    def _vote_action(self, post: SamplePost, voter: Person) -> Callable[[], object]:
+    def _vote_action(self, post: SamplePost, voter: SamplePerson) -> Callable[[], object]:
         return lambda: votes.cast(self._work, NewVote(post=self._post_ids[post.title], voter=self._user_id(voter)))
 
     def _anonymous_vote_action(self, post: SamplePost) -> Callable[[], object]:
         return lambda: anonymous_votes.cast(self._work, post=self._post_ids[post.title], anonymous_id=ANONYMOUS_VOTER)
 
     def _comment(
-        self, post: SamplePost, author: Person, body: str, *, parent_id: int | None = None, official: bool = False
+        self, post: SamplePost, author: SamplePerson, body: str, *, parent_id: int | None = None, official: bool = False
     ) -> int:
         return comments.create(
             self._work,
@@ -254,7 +254,7 @@ class _Sample:
             follow=True,
         )
 
-    def _user_id(self, person: Person) -> int:
+    def _user_id(self, person: SamplePerson) -> int:
         """The id of the user, who is created at the first action."""
         user_id = self._user_ids.get(person)
         if user_id is None:

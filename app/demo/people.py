@@ -30,7 +30,7 @@ DOCUMENTED_EMAIL: Final = "yusuf.moreau@example.com"
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class SamplePerson:
     """A user to create."""
 
     email: str
@@ -39,19 +39,19 @@ class Person:
 
 
 TEAM: Final = (
-    Person("nora.lindqvist@example.com", "Nora Lindqvist", "admin"),
-    Person("tomas.reyes@example.com", "Tomás Reyes", "moderator"),
-    Person("aiko.tanaka@example.com", "Aiko Tanaka", "moderator"),
+    SamplePerson("nora.lindqvist@example.com", "Nora Lindqvist", "admin"),
+    SamplePerson("tomas.reyes@example.com", "Tomás Reyes", "moderator"),
+    SamplePerson("aiko.tanaka@example.com", "Aiko Tanaka", "moderator"),
 )
 """The users who answer for the product."""
 
 
-def generate_people(random: Random, count: int) -> Iterator[Person]:
+def generate_people(random: Random, count: int) -> Iterator[SamplePerson]:
     """Users with different names and addresses."""
     names = random.sample(list(product(_FIRST_NAMES, _LAST_NAMES)), count)
     for first_name, last_name in names:
         local_part = f"{_to_ascii(first_name)}.{_to_ascii(last_name)}".lower()
-        yield Person(f"{local_part}@{random.choice(_DOMAINS)}", f"{first_name} {last_name}")
+        yield SamplePerson(f"{local_part}@{random.choice(_DOMAINS)}", f"{first_name} {last_name}")
 
 
 def _to_ascii(name: str) -> str:

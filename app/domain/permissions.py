@@ -35,7 +35,9 @@ class Permission(StrEnum):
     EDIT_VISION = "edit_vision", "admin"
     CHOOSE_NOTIFICATIONS = "choose_notifications", "user"
     MANAGE_ACCOUNT = "manage_account", "user"
-    """Sessions, passkeys and the like: for the user alone, and the operator."""
+    """Sessions, passkeys, profile and the like: for the user alone, signed in, and the operator."""
+    MANAGE_KEYS = "manage_keys", "moderator"
+    """As MANAGE_ACCOUNT. A role may have the keys that `key_formats` says."""
     IMPERSONATE = "impersonate", "admin"
     OPERATE = "operate", "owner"
     """Portals, their settings, API keys and repairs: for the operator alone."""
@@ -44,6 +46,7 @@ class Permission(StrEnum):
 ROLE_RANK: Final = {role: rank for rank, role in enumerate(("visitor", *ROLES))}
 _FOR_ONESELF: Final = frozenset({Permission.CAST_VOTE, Permission.WRITE_POST, Permission.WRITE_COMMENT})
 """What every user may do in their own name and with what is theirs, on the pages. API keys have higher roles."""
+_FOR_ACCOUNT: Final = frozenset({Permission.MANAGE_ACCOUNT, Permission.MANAGE_KEYS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,8 @@ def is_team(actor: Actor) -> bool:
 def is_allowed(actor: Actor, permission: Permission, *, of_role: str | None = None, of_user: int | None = None) -> bool:
     """Whether the actor has the permission.
 
-    BLOCK_USER, CHANGE_SIGN_IN, CHOOSE_NOTIFICATIONS and MANAGE_ACCOUNT depend on the user to be changed too. Every user
-    may cast votes and write posts and comments as `of_user`, if that is the actor.
+    BLOCK_USER, CHANGE_SIGN_IN, CHOOSE_NOTIFICATIONS, MANAGE_ACCOUNT and MANAGE_KEYS depend on the user to be changed
+    too. Every user may cast votes and write posts and comments as `of_user`, if that is the actor.
     """
     if ROLE_RANK[actor.role] < ROLE_RANK[permission.min_role]:
         return permission in _FOR_ONESELF and of_user is not None and of_user == actor.user_id
@@ -85,8 +88,8 @@ def is_allowed(actor: Actor, permission: Permission, *, of_role: str | None = No
         return actor.role == "owner"
     if permission is Permission.CHOOSE_NOTIFICATIONS and (of_user is None or of_user != actor.user_id):
         return ROLE_RANK[actor.role] >= ROLE_RANK[Permission.MANAGE_USERS.min_role]
-    if permission is Permission.MANAGE_ACCOUNT:
-        return actor.user_id is None or of_user == actor.user_id
+    if permission in _FOR_ACCOUNT:
+        return actor.user_id is None or (of_user == actor.user_id and actor.key_id is None)
     if permission is Permission.OPERATE:
         return actor.user_id is None
     return True

@@ -1,21 +1,27 @@
 """Puts the pages together: their FastAPI application, its routes and its error pages."""
 
 from collections.abc import Sequence
+from typing import Final
 
-import anyio.to_thread
-from fastapi import Depends, FastAPI
-from starlette.exceptions import HTTPException
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.adapters.database import PortalContext
+from app.adapters.image_types import MEDIA_TYPES
+from app.adapters.passkeys import Passkeys
 from app.api.openapi import OpenApiDocument
 from app.api.services import Services
-from app.domain.errors import DomainError, NotFound, ServiceUnavailable, ValueOutOfRange
 from app.domain.permissions import OPERATOR
 from app.domain.posts import attachments
+from app.domain.unit_of_work import UnitOfWork
+from app.domain.users import profile
+from app.web.account_limit import ACCOUNT_LIMIT, AccountLimit
+from app.web.bot_check import BotCheck
+from app.web.browser_sessions import BrowserSessions
 from app.web.cookies import Cookies
 from app.web.drafts import Drafts
+from app.web.error_pages import ErrorPages
 from app.web.portal_language import PortalLanguage
 from app.web.portal_pages import PortalPages
 from app.web.portals import find_portal_id
@@ -35,12 +41,34 @@ from app.web.routes import (
     widgets,
 )
 from app.web.routes.assets import Assets
-from app.web.routes.portal import actions, appearance, board, comments, own_posts, post, submit
+from app.web.routes.portal import (
+    actions,
+    appearance,
+    board,
+    comments,
+    feeds,
+    overviews,
+    own_posts,
+    passkeys,
+    post,
+    providers,
+    sign_in,
+    sign_in_link,
+    sign_up,
+    sitemap,
+    submit,
+    tabs,
+)
 from app.web.routes.portal.post import PostPages
+from app.web.routes.portal.sign_in import SignInPages
 from app.web.routes.sign_on import SignOnRequested, TokenRedirect
 from app.web.routes.uploads import FileRow
+from app.web.routes.widgets import EmbeddedPages
 from app.web.templating import TemplateRenderer
-from app.web.viewer import SignInRequired, Viewers
+from app.web.viewer import Viewers
+
+_PICTURE_TYPES: Final = {extension: media_type for media_type, extension in MEDIA_TYPES.values()}
+"""The media type of a picture by the extension of its file."""
 
 
 def build(
@@ -62,10 +90,15 @@ def build(
     form_limiter = PageRateLimit(form_limit, redis_url=redis_url, scope=FORM_SCOPE)
     database = services.database
     public_address = PublicAddress(services.public, database)
-    language = PortalLanguage(database)
+    language = PortalLanguage()
     cookies = Cookies(services.public)
     viewers = Viewers(database, public_address, services.csrf_tokens)
     portal_pages = PortalPages(renderer, cookies)
+    embedded_pages = EmbeddedPages(renderer, database)
+    passkeys_of_browsers = Passkeys(services.cipher, services.clock)
+    browser_sessions = BrowserSessions(database, viewers, portal_pages, cookies)
+    sign_in_pages = SignInPages(portal_pages, viewers, browser_sessions, database, passkeys_of_browsers, public_address)
+    bot_check = BotCheck(services.cipher, services.clock)
     stored = services.uploads
     drafts = Drafts(stored.files, services.sealed_values, cookies)
     posts = PostPages(portal_pages, database, public_address, services.views, texts, services.signer, drafts)
@@ -74,23 +107,26 @@ def build(
         portal_id = await find_portal_id(database, request)
         if portal_id is None:
             return None
-        row = await database.read(lambda work: attachments.find(work, name), PortalContext(portal_id, OPERATOR))
-        if row is None:
-            return None
-        media_type, original_name, public = row
+        file = await database.read(lambda work: _find_file(work, name), PortalContext(portal_id, OPERATOR))
         params = request.query_params
-        if not public and not services.signer.is_valid(name, params.get("expires", ""), params.get("signature", "")):
-            return None
-        return FileRow(media_type, original_name, bool(public))
+        if file is None or file.public:
+            return file
+        is_signed = services.signer.is_valid(name, params.get("expires", ""), params.get("signature", ""))
+        return file if is_signed else None
 
     app = FastAPI(title="Earshot", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(health.router(readiness))
     app.include_router(public_json.router(services, public_address))
     token_redirect = TokenRedirect(database)
+    # Before the pages of boards, with whose addresses the ones of their feeds begin.
+    app.include_router(feeds.router(database, public_address, texts), dependencies=[Depends(limiter)])
+    app.include_router(sitemap.router(database, public_address), dependencies=[Depends(limiter)])
     for content in (
-        widgets.router(renderer, database),
+        widgets.router(renderer, embedded_pages),
+        tabs.router(portal_pages, viewers, database, texts, embedded_pages),
+        overviews.router(portal_pages, viewers, database, texts),
         board.router(portal_pages, viewers, database, texts),
-        submit.router(portal_pages, viewers, database, stored, services.sealed_values, drafts, form_limiter),
+        submit.router(portal_pages, viewers, database, stored, services.sealed_values, bot_check, drafts, form_limiter),
         own_posts.router(portal_pages, viewers, posts, database, stored, drafts, form_limiter),
         comments.router(portal_pages, viewers, posts, database, drafts, form_limiter),
         post.router(portal_pages, viewers, posts),
@@ -98,57 +134,84 @@ def build(
     ):
         app.include_router(content, dependencies=[Depends(limiter), Depends(token_redirect)])
     for router in (
-        accounts.router(renderer, database, services.passwords, public_address, form_limiter, language),
-        notifications.router(renderer, database, services.unsubscribe_tokens, form_limiter, language),
-        sign_on.router(renderer, database, services.cipher, services.clock),
+        accounts.router(portal_pages, viewers, browser_sessions, database, services.passwords, form_limiter, language),
+        *_sign_in_routers(
+            services,
+            portal_pages,
+            viewers,
+            sign_in_pages,
+            browser_sessions,
+            bot_check,
+            form_limiter,
+            AccountLimit(None if rate_limit is None else ACCOUNT_LIMIT, redis_url=redis_url),
+        ),
+        passkeys.router(
+            portal_pages,
+            viewers,
+            sign_in_pages,
+            browser_sessions,
+            passkeys_of_browsers,
+            database,
+            public_address,
+            form_limiter,
+        ),
+        providers.router(
+            portal_pages,
+            viewers,
+            sign_in_pages,
+            browser_sessions,
+            database,
+            services.openid_providers,
+            services.cipher,
+            services.clock,
+            cookies,
+            public_address,
+            form_limiter,
+        ),
+        notifications.router(portal_pages, viewers, database, services.unsubscribe_tokens, form_limiter),
+        sign_on.router(
+            portal_pages, viewers, sign_in_pages, browser_sessions, database, services.cipher, services.clock
+        ),
         documents.router(renderer, api_documents, public_address),
         uploads.router(services.uploads.files, find_file),
         assets.router(renderer.assets),
         appearance.router(portal_pages, viewers, cookies),
     ):
         app.include_router(router, dependencies=[Depends(limiter)])
-    _add_error_pages(app, renderer, limiter, language)
-
-    @app.exception_handler(SignInRequired)
-    async def sign_in_required(request: Request, required: SignInRequired) -> Response:
-        response = portal_pages.redirect_to_sign_in(required.next_path)
-        if "hx-request" not in request.headers:
-            return response
-        # htmx would follow the redirect and put the page of sign-in into the middle of this one.
-        return Response(headers={"HX-Redirect": response.headers["location"], "Cache-Control": "no-store"})
-
-    return app
-
-
-def _add_error_pages(
-    app: FastAPI, renderer: TemplateRenderer, limiter: PageRateLimit, language: PortalLanguage
-) -> None:
-    @app.exception_handler(HTTPException)
-    async def http_error(request: Request, error: HTTPException) -> Response:
-        """No route, or too many requests."""
-        if error.status_code != 429:
-            # The rate limit is a dependency of the routes, so a request without a route has not been counted yet.
-            try:
-                await anyio.to_thread.run_sync(limiter, request)
-            except HTTPException as too_many_requests:
-                error = too_many_requests
-        locale = await language.find(request)
-        return renderer.error(error.status_code, headers=error.headers, locale=locale)
+    ErrorPages(portal_pages, viewers, limiter, language).register(app)
 
     @app.exception_handler(SignOnRequested)
     async def sign_on_requested(request: Request, requested: SignOnRequested) -> Response:
         return sign_on.redirect_to_sign_on(renderer, requested)
 
-    @app.exception_handler(DomainError)
-    async def refused(request: Request, error: DomainError) -> Response:
-        """A rule that no page explains: what the page showed has changed meanwhile."""
-        is_missing = isinstance(error, NotFound | ValueOutOfRange)
-        return renderer.error(404 if is_missing else 409, locale=await language.find(request))
+    return app
 
-    @app.exception_handler(ServiceUnavailable)
-    async def unavailable(request: Request, error: ServiceUnavailable) -> Response:
-        return renderer.error(503, headers={"Retry-After": "2"}, locale=language.recall(request))
 
-    @app.exception_handler(Exception)
-    async def server_error(request: Request, error: Exception) -> Response:
-        return renderer.error(500, locale=language.recall(request))
+def _sign_in_routers(
+    services: Services,
+    pages: PortalPages,
+    viewers: Viewers,
+    sign_in_pages: SignInPages,
+    browser_sessions: BrowserSessions,
+    bot_check: BotCheck,
+    form_limiter: PageRateLimit,
+    account_limit: AccountLimit,
+) -> list[APIRouter]:
+    database, passwords = services.database, services.passwords
+    return [
+        sign_in.router(
+            pages, viewers, sign_in_pages, browser_sessions, database, passwords, account_limit, form_limiter
+        ),
+        sign_in_link.router(pages, viewers, sign_in_pages, browser_sessions, database, form_limiter),
+        sign_up.router(pages, viewers, sign_in_pages, browser_sessions, bot_check, database, passwords, form_limiter),
+    ]
+
+
+def _find_file(work: UnitOfWork, name: str) -> FileRow | None:
+    """The file of a post, or the picture of a user, which visitors see unless the portal is private."""
+    row = attachments.find(work, name)
+    if row is not None:
+        return FileRow(row[0], row[1], bool(row[2]))
+    is_public = profile.find_picture(work, name)
+    media_type = _PICTURE_TYPES.get(name.rpartition(".")[2])
+    return None if is_public is None or media_type is None else FileRow(media_type, None, is_public)

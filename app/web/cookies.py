@@ -2,6 +2,7 @@
 
 import secrets
 from typing import Final
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +18,10 @@ DRAFT: Final = "earshot_draft"
 """The name of what the visitor wrote before signing in."""
 THEME: Final = "earshot_theme"
 """`light` or `dark`; without it the theme is that of the browser."""
+NEXT_PATH: Final = "earshot_next"
+"""Where the visitor goes after signing in by the link of an email, which may be opened in another window."""
+PROVIDER_SIGN_IN: Final = "earshot_provider"
+"""The sign-in that waits for the response of an OpenID Connect provider, encrypted."""
 
 THEMES: Final = ("light", "dark")
 YEAR_SECONDS: Final = 365 * 24 * 3600
@@ -29,6 +34,12 @@ def read_token(request: Request, name: str) -> str:
     """The token in this cookie; empty without one."""
     token = request.cookies.get(name, "")
     return token if len(token) <= MAX_TOKEN and token.isascii() else ""
+
+
+def read_path(request: Request) -> str | None:
+    """The path in the cookie NEXT_PATH. It is not checked."""
+    path = request.cookies.get(NEXT_PATH)
+    return None if path is None else unquote(path)
 
 
 def read_theme(request: Request) -> str:

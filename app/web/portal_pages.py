@@ -1,7 +1,7 @@
 """Responds with the pages of a portal: what all of them show besides their content, and their headers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -13,11 +13,13 @@ from app.web import appearance, cookies
 from app.web.cookies import Cookies
 from app.web.notices import find_notice
 from app.web.people import Person
-from app.web.templating import TemplateRenderer
+from app.web.templating import ERROR_HEADERS, ERROR_TEXTS, PRIVATE_FORM, TemplateRenderer, minutes_to_wait
 from app.web.viewer import Viewer, own_path
 
 SEE_OTHER: Final = 303
 MAX_SUMMARY: Final = 200
+MAX_REMEMBERED: Final = 1000
+"""Hosts whose look is kept for pages that can't read the database."""
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: blob:; connect-src 'self'; "
@@ -46,6 +48,8 @@ class _ShownPortal:
     title: str
     is_open: bool
     """Whether the viewer may read it."""
+    is_public: bool
+    """Whether everybody may read it, so that it has feeds."""
     stylesheet: str
     welcome: str
     summary: str
@@ -58,6 +62,14 @@ class _ShownViewer:
     csrf: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a page of a portal needs that can't read the database."""
+
+    portal: _ShownPortal
+    locale: str
+
+
 class PortalPages:
     """Renders the templates under `portal/`."""
 
@@ -65,6 +77,7 @@ class PortalPages:
         self.link = renderer.link
         self._renderer = renderer
         self._cookies = cookies_of_pages
+        self._looks: dict[str, _Look] = {}
 
     def respond(
         self,
@@ -80,20 +93,21 @@ class PortalPages:
         """A page in the viewer's language. `current` is the name of its entry in the navigation."""
         next_theme, theme_label = _THEMES[viewer.theme]
         cache = "private, no-store" if viewer.user else "no-cache"
+        portal = self._show_portal(viewer)
+        self._remember(request, viewer, portal)
         response = self._renderer.page(
             template,
             status=status,
             headers={**HEADERS, "Cache-Control": cache, **(headers or {})},
             locale=viewer.locale,
-            portal=self._show_portal(viewer),
+            portal=portal,
             viewer=_ShownViewer(viewer.person, viewer.actor.role, viewer.csrf),
             navigation=_NAVIGATION,
             current=current,
-            here=own_path(request),
             theme=viewer.theme,
             next_theme=next_theme,
             theme_label=theme_label,
-            **{"notice": find_notice(request, viewer.locale), **context},
+            **{"here": own_path(request), "notice": find_notice(request, viewer.locale), "is_plain": False, **context},
         )
         if viewer.device_token:
             self._ensure_device(request, response, viewer)
@@ -102,6 +116,69 @@ class PortalPages:
     def redirect_to_sign_in(self, next_path: str) -> Response:
         """To the page of sign-in, which leads to `next_path`."""
         return self.redirect(f"/login?{urlencode({'next': next_path})}")
+
+    def private_form(
+        self, request: Request, viewer: Viewer, template: str, *, status: int = 200, **context: Any
+    ) -> Response:
+        """A page whose address or content has a secret: nobody may store it or pass on its address. It has no script.
+
+        The secret is the authority, not the session, so the page does not show who is signed in.
+        """
+        return self.respond(
+            request, viewer, template, status=status, headers=PRIVATE_FORM, **{"is_plain": True, **context}
+        )
+
+    def error(
+        self,
+        request: Request,
+        viewer: Viewer,
+        status: int,
+        *,
+        texts: tuple[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """The error page for this status; `texts` are its heading and message, in English."""
+        title, message = texts or ERROR_TEXTS.get(status, ERROR_TEXTS[404])
+        return self.respond(
+            request,
+            viewer,
+            "portal/error.html",
+            status=status,
+            headers={**ERROR_HEADERS, **(headers or {})},
+            # The address, which may be anything, is not shown, not even in a form.
+            here="/",
+            title=title,
+            message=message,
+            wait=minutes_to_wait(status, headers),
+        )
+
+    def error_without_database(
+        self, request: Request, status: int, *, locale: str, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """As `error`, in the look that the last page on this host had; without one, that of no portal, in `locale`."""
+        look = self._looks.get(request.scope["earshot.request"].host)
+        if look is None:
+            return self._renderer.error(status, headers=headers, locale=locale)
+        title, message = ERROR_TEXTS.get(status, ERROR_TEXTS[404])
+        return self._renderer.page(
+            "portal/error.html",
+            status=status,
+            headers={**ERROR_HEADERS, "Vary": HEADERS["Vary"], **(headers or {})},
+            locale=look.locale,
+            portal=look.portal,
+            navigation=_NAVIGATION,
+            current="",
+            theme=cookies.read_theme(request),
+            notice=None,
+            is_plain=True,
+            title=title,
+            message=message,
+            wait=minutes_to_wait(status, headers),
+        )
+
+    def error_without_portal(self, status: int, headers: Mapping[str, str] | None = None) -> Response:
+        """As `error`, on a host that has no portal."""
+        return self._renderer.error(status, headers=headers)
 
     def redirect(self, path: str) -> Response:
         """To a path of this server, after a form was sent."""
@@ -112,14 +189,22 @@ class PortalPages:
         if not cookies.read_token(request, cookies.DEVICE):
             self._cookies.set(request, response, cookies.DEVICE, viewer.device_token)
 
+    def _remember(self, request: Request, viewer: Viewer, portal: _ShownPortal) -> None:
+        host = request.scope["earshot.request"].host
+        if host not in self._looks and len(self._looks) >= MAX_REMEMBERED:
+            self._looks.clear()
+        # The next visitor may be another one, whose language and rights are not known.
+        self._looks[host] = _Look(replace(portal, is_open=portal.is_public), str(viewer.portal["locale"]))
+
     def _show_portal(self, viewer: Viewer) -> _ShownPortal:
         portal = viewer.portal
-        version = appearance.version(viewer.stylesheet)
         welcome = str(portal["welcome_text"] or "")
+        is_public = not portal["is_private"]
         return _ShownPortal(
             title=portal["title"],
-            is_open=viewer.user is not None or not portal["is_private"],
-            stylesheet=self.link(f"/portal.css?v={version}"),
+            is_open=viewer.user is not None or is_public,
+            is_public=is_public,
+            stylesheet=self.link(appearance.find_path(viewer.stylesheet)),
             welcome=welcome,
             summary=welcome[:MAX_SUMMARY] or portal["title"],
         )

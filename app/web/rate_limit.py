@@ -26,9 +26,20 @@ FORM_LIMIT: Final = "20/5minutes"
 MAX_ADDRESSES: Final = 10_000
 """Addresses counted in memory at once, in some 3 MiB. `limits` looks at all of them to delete ended windows."""
 
-
-_NO_TIMER: Final[Any] = SimpleNamespace(is_alive=lambda: True)
+NO_TIMER: Final[Any] = SimpleNamespace(is_alive=lambda: True)
 """In place of the timer of MemoryStorage, whose thread raises KeyError when a request deletes the same window."""
+
+
+REDIS_OPTIONS: Final[Any] = {
+    "key_prefix": "earshot",
+    "socket_timeout": REDIS_TIMEOUT_SECONDS,
+    "socket_connect_timeout": REDIS_TIMEOUT_SECONDS,
+}
+
+
+def redis_uri(redis_url: str) -> str:
+    """The URL of Redis as `limits` has it."""
+    return f"redis+{redis_url}" if redis_url.startswith("unix://") else redis_url
 
 
 class PageRateLimit:
@@ -57,7 +68,7 @@ class PageRateLimit:
         # slowapi would count a request in one scope only.
         request.state._rate_limiting_complete = False
         if isinstance(storage, MemoryStorage):
-            storage.timer = _NO_TIMER
+            storage.timer = NO_TIMER
             if len(storage.storage) >= MAX_ADDRESSES:
                 # Only a client with thousands of addresses causes this, and no limit by address binds such a client.
                 storage.reset()
@@ -87,12 +98,8 @@ class _Limiter(Limiter):
         storage: dict[str, Any] = {"storage_uri": "memory://"}
         if redis_url is not None:
             storage = {
-                "storage_uri": f"redis+{redis_url}" if redis_url.startswith("unix://") else redis_url,
-                "storage_options": {
-                    "key_prefix": "earshot",
-                    "socket_timeout": REDIS_TIMEOUT_SECONDS,
-                    "socket_connect_timeout": REDIS_TIMEOUT_SECONDS,
-                },
+                "storage_uri": redis_uri(redis_url),
+                "storage_options": REDIS_OPTIONS,
                 # While Redis is unreachable each process counts by itself.
                 "in_memory_fallback_enabled": True,
             }

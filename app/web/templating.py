@@ -36,13 +36,13 @@ SAFE: Final[Mapping[str, str]] = {
     "Cache-Control": "no-cache",
 }
 
-_PRIVATE_FORM: Final = {
+PRIVATE_FORM: Final = {
     "Content-Security-Policy": _FORM_POLICY,
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
 }
 
-_ERROR_TEXTS: Final = {
+ERROR_TEXTS: Final = {
     400: (
         N_("This form can't be read"),
         N_("What was sent is not what the form sends. Go back, reload the page and try again."),
@@ -57,17 +57,30 @@ _ERROR_TEXTS: Final = {
     ),
     405: (N_("Not like this"), N_("This address can be read, but takes nothing else.")),
     409: (
-        N_("That has changed"),
-        N_("What you saw has changed meanwhile, so this is not possible any more. Go back and reload the page."),
+        N_("That is not possible any more"),
+        N_("What this is about has changed in the meantime. Go back, reload the page and look at it again."),
     ),
     413: (N_("Too large"), N_("The form takes less text than that. Go back and shorten it.")),
-    429: (N_("A little slower, please"), N_("Too many requests came from your address. Try again in a moment.")),
+    422: (N_("This does not fit"), N_("The server can't use what was sent. Go back and change it.")),
+    429: (N_("A little slower, please"), N_("Too many requests came from your address.")),
     500: (N_("Something went wrong"), N_("This is our fault, not yours. It has been written to the server's log.")),
     503: (
         N_("Back in a moment"),
         N_("The server is too busy, or cannot reach its data, just now. Try again in a moment."),
     ),
 }
+FORBIDDEN: Final = (N_("Not allowed"), N_("Your account may not do this."))
+"""In place of the texts for the status 403, where the rights of the user are the reason."""
+ERROR_HEADERS: Final[Mapping[str, str]] = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+"""Of error pages: the address of any request may have a token, so it is not passed on."""
+
+
+def minutes_to_wait(status: int, headers: Mapping[str, str] | None) -> int:
+    """How many minutes a page of status 429 asks to wait, by its header; 0 for any other page.
+
+    Rounded up, since a request that comes too early is rejected again.
+    """
+    return -(-int(headers["Retry-After"]) // 60) if status == 429 and headers and "Retry-After" in headers else 0
 
 
 class TemplateRenderer:
@@ -111,14 +124,14 @@ class TemplateRenderer:
     ) -> Response:
         """A page with its headers; `headers` override those that all pages carry.
 
-        The texts are in the language of the locale, which only the pages of `private_form` and the error pages have.
+        The texts are in the language of the locale.
         """
         environment = self._environment(load_translation(locale))
         return HTMLResponse(environment.get_template(template).render(context), status, {**SAFE, **(headers or {})})
 
     def private_form(self, template: str, *, locale: str, status: int = 200, **context: Any) -> Response:
         """A page with a form, whose address or content has a secret: nobody may store or pass on its address."""
-        return self.page(template, status=status, headers=_PRIVATE_FORM, locale=locale, **context)
+        return self.page(template, status=status, headers=PRIVATE_FORM, locale=locale, **context)
 
     def embeddable_page(
         self,
@@ -131,7 +144,7 @@ class TemplateRenderer:
     ) -> Response:
         """A page that these sites may show in a frame. It may run scripts of this server."""
         all_headers = {"Content-Security-Policy": _EMBEDDABLE_POLICY + frame_ancestors, **(headers or {})}
-        response = self.page(template, status=status, headers=all_headers, is_embedded=True, **context)
+        response = self.page(template, status=status, headers=all_headers, **context)
         # It knows no list of sites; browsers that know the policy above ignore it.
         del response.headers["X-Frame-Options"]
         return response
@@ -139,10 +152,13 @@ class TemplateRenderer:
     def error(
         self, status: int, *, headers: Mapping[str, str] | None = None, locale: str = SOURCE_LANGUAGE
     ) -> Response:
-        """The error page for this status. The address of any request may have a token, so it is not passed on."""
-        title, message = _ERROR_TEXTS.get(status, _ERROR_TEXTS[404])
-        all_headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", **(headers or {})}
-        return self.page("refusal.html", status=status, headers=all_headers, locale=locale, title=title, words=message)
+        """The error page for this status, of no portal."""
+        title, message = ERROR_TEXTS.get(status, ERROR_TEXTS[404])
+        all_headers = {**ERROR_HEADERS, **(headers or {})}
+        wait = minutes_to_wait(status, headers)
+        return self.page(
+            "refusal.html", status=status, headers=all_headers, locale=locale, title=title, words=message, wait=wait
+        )
 
     def widget_error(self, *, has_close_button: bool) -> Response:
         """A 404 that any site may show in a frame, in place of a widget that does not exist or is not public.
@@ -150,8 +166,10 @@ class TemplateRenderer:
         The button closes the dialog of the script of widgets; a frame without this script has none.
         """
         return self.embeddable_page(
-            "widget_error.html",
+            "portal/widget_error.html",
             frame_ancestors=ANY_SITE,
+            stylesheet=None,
+            portal_title="Earshot",
             status=404,
             headers={"Cache-Control": "no-store"},
             title="Not available",

@@ -74,7 +74,7 @@ class Viewer:
     @property
     def stylesheet(self) -> str:
         """The style sheet with the portal's colours."""
-        return make_stylesheet(self.portal["accent_color"], [(row["id"], row["color"]) for row in self.statuses])
+        return make_stylesheet(self.portal["accent_color"], self.statuses)
 
     @property
     def locale(self) -> str:
@@ -155,6 +155,10 @@ class Viewers:
         token = cookies.new_token()
         csrf = self._csrf.make(token) if viewer.user is None else viewer.csrf
         return replace(viewer, device_token=token, csrf=csrf)
+
+    def with_session(self, viewer: Viewer, user: SessionUser, token: str) -> Viewer:
+        """The viewer from the sign-in on that the request has just finished."""
+        return replace(viewer, user=user, session_token=token, csrf=self._csrf.make(user.csrf_key))
 
     def is_own_form(self, viewer: Viewer, token: str) -> bool:
         """Whether this token is that of the viewer's forms."""

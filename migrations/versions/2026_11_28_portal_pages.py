@@ -40,9 +40,14 @@ def upgrade() -> None:
     op.add_column("users", sa.Column("awaits_approval", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column("users", sa.Column("locale", sa.String(length=16), nullable=True))
     op.add_column("users", sa.Column("picture", sa.String(length=64), nullable=True))
+    has_picture = sa.text("picture is not null")
+    op.create_index(
+        "uq_users_picture", "users", ["picture"], unique=True, postgresql_where=has_picture, sqlite_where=has_picture
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("uq_users_picture", "users")
     for name in ("picture", "locale", "awaits_approval", "signed_up_at", "sign_in_requested_at"):
         op.drop_column("users", name)
     op.drop_index("ix_votes_anonymous", "votes")

@@ -20,7 +20,23 @@ from app.domain.posts.filters import ALL
 from app.domain.posts.queries import PostQuery
 from app.domain.posts.reply_queries import CommentQuery, VoteQuery
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import accounts, api_keys, attributes, bulk, groups, ownership, sessions, sign_in, sign_up, users
+from app.domain.users import (
+    accounts,
+    api_keys,
+    attributes,
+    bulk,
+    groups,
+    identities,
+    identity_providers,
+    ownership,
+    passkeys,
+    sessions,
+    sign_in,
+    sign_up,
+    users,
+)
+from app.domain.users.identities import Claims
+from app.domain.users.identity_providers import ProviderSettings
 from app.domain.users.queries import UserQuery
 from app.domain.users.sign_in import Credentials
 from tests.support.database_dump import changed, snapshot
@@ -42,12 +58,8 @@ OPERATIONS: list[Rule] = [
     lambda work: portals.update_setting(work, setting="title", value="Other"),
     lambda work: deletion.delete_portal(work),
     lambda work: ownership.transfer(work, 1),
-    lambda work: api_keys.issue(work, user_id=1, dialect="astuto", secret=b"secret"),
     lambda work: api_keys.import_key(work, user_id=1, dialect="astuto", digest_="a", prefix="tkn_"),
     lambda work: api_keys.list_keys(work),
-    lambda work: api_keys.get(work, 1),
-    lambda work: api_keys.edit(work, 1, name="Report"),
-    lambda work: api_keys.revoke(work, 1),
     lambda work: api_keys.revoke_all(work),
     lambda work: audit.repair(work),
     lambda work: sections.break_cycles(work),
@@ -62,6 +74,14 @@ OPERATIONS: list[Rule] = [
     lambda work: sign_in.complete(work, Credentials(1, "hash"), new_hash=None, user_agent=""),
     lambda work: sign_in.request(work, "owner@example.com", browser_token="browser"),
     lambda work: sign_in.create_link(work, 1),
+    lambda work: identity_providers.create(work, ProviderSettings()),
+    lambda work: identity_providers.edit(work, 1, ProviderSettings()),
+    lambda work: identity_providers.delete_provider(work, 1),
+    lambda work: identity_providers.list_all(work),
+    lambda work: identity_providers.get(work, 1),
+    lambda work: identities.sign_in_by_provider(work, 1, Claims("subject", None, False, None)),
+    lambda work: passkeys.find_by_credential(work, "credential"),
+    lambda work: passkeys.record_use(work, 1, sign_count=1),
     lambda work: sign_up.sign_up(
         work, email="jane@example.com", name="Jane", password_hash=None, browser_token="browser"
     ),
@@ -144,7 +164,6 @@ async def test_a_user_can_not_read_with_the_queries_of_the_apis(rule: Rule, make
         (lambda work: groups.delete_group(work, 1), "manage_users"),
         (lambda work: groups.add_member(work, 1, "a"), "manage_users"),
         (lambda work: groups.remove_member(work, 1, "a"), "manage_users"),
-        (lambda work: groups.remove_from_all(work, 1), "manage_users"),
     ],
 )
 async def test_a_moderator_can_not_change_tags_and_groups(rule: Rule, permission: str, make: Factory) -> None:
@@ -170,6 +189,7 @@ async def test_files_and_invitations_require_a_moderator(make: Factory) -> None:
         (lambda work: bulk.block(work, []), "user", "block_user"),
         (lambda work: bulk.unblock(work, []), "moderator", "manage_users"),
         (lambda work: sign_up.approve(work, 1), "moderator", "manage_users"),
+        (lambda work: sign_up.list_awaiting(work), "moderator", "manage_users"),
         (lambda work: bulk.delete(work, [], with_content=True), "moderator", "manage_users"),
     ],
 )
@@ -192,7 +212,13 @@ async def test_anonymous_votes_and_publishing_require_a_moderator(make: Factory)
     assert await make.row("SELECT published, votes_count FROM posts") == {"published": True, "votes_count": 0}
 
 
-FOR_ONESELF = {Permission.CAST_VOTE, Permission.WRITE_POST, Permission.WRITE_COMMENT, Permission.CHOOSE_NOTIFICATIONS}
+FOR_ONESELF = {
+    Permission.CAST_VOTE,
+    Permission.WRITE_POST,
+    Permission.WRITE_COMMENT,
+    Permission.CHOOSE_NOTIFICATIONS,
+    Permission.MANAGE_ACCOUNT,
+}
 EVERYBODY = {Permission.VIEW}
 
 
@@ -203,6 +229,41 @@ def test_below_moderator_a_user_has_permissions_for_oneself_only(permission: Per
     assert is_allowed(USER, permission) == (permission in EVERYBODY)
     assert is_allowed(VISITOR, permission) == (permission in EVERYBODY)
     assert is_allowed(VISITOR, permission, of_user=1) == (permission in EVERYBODY)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda work: sessions.list_of_user(work, 2),
+        lambda work: sessions.revoke(work, 1, user_id=2),
+        lambda work: sessions.revoke_all(work, 2),
+        lambda work: passkeys.add(work, user_id=2, credential_id="a", public_key="b", sign_count=0, name="Phone"),
+        lambda work: passkeys.list_of_user(work, 2),
+        lambda work: passkeys.delete_passkey(work, 1, user_id=2),
+    ],
+)
+async def test_nobody_manages_the_sign_in_of_another_user(rule: Rule, make: Factory) -> None:
+    for role in ("user", "moderator", "admin", "owner"):
+        assert await forbidden(make, rule, Actor(user_id=1, role=role)) == "manage_account"
+
+
+def test_an_account_is_for_its_user_and_the_operator() -> None:
+    permission = Permission.MANAGE_ACCOUNT
+
+    assert [is_allowed(actor, permission, of_user=1) for actor in (USER, OWNER, OPERATOR)] == [True] * 3
+    assert not any(is_allowed(actor, permission, of_user=user) for actor in (USER, OWNER) for user in (2, None))
+
+
+@pytest.mark.parametrize(
+    "permission", [Permission.CHOOSE_NOTIFICATIONS, Permission.MANAGE_ACCOUNT, Permission.MANAGE_KEYS]
+)
+def test_a_moderator_has_some_permissions_for_oneself_only(permission: Permission) -> None:
+    assert [is_allowed(MODERATOR, permission, of_user=user) for user in (1, 2, None)] == [True, False, False]
+
+
+@pytest.mark.parametrize("permission", [Permission.MANAGE_ACCOUNT, Permission.MANAGE_KEYS])
+def test_a_key_can_not_change_the_account_of_its_user(permission: Permission) -> None:
+    assert not is_allowed(Actor(user_id=1, role="owner", key_id=1), permission, of_user=1)
 
 
 def test_the_operator_has_every_permission() -> None:

@@ -30,7 +30,10 @@ PRODUCTLIFT = {
 CACHE_CONTROL = {"astuto": r"max-age=0, private, must-revalidate|no-cache", "productlift": "no-cache, private"}
 
 
-def assert_safe(response: httpx.Response, expected: Mapping[str, str], request: object) -> None:
+PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+
+
+def assert_safe(response: httpx.Response, expected: Mapping[str, str | None], request: object) -> None:
     assert {name: response.headers.get(name) for name in expected} == expected, request
     assert NEVER & set(response.headers) == set(), request
     for name, value in response.headers.raw:
@@ -63,23 +66,62 @@ async def test_every_response_has_the_security_headers_of_its_dialect(
             assert {name for name in response.headers if name.startswith("access-control-")} == allowed, (route, path)
 
 
+PORTAL_POLICY = [
+    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' https: blob:", "connect-src 'self'",
+    "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'",
+]  # fmt: skip
+PLAIN_POLICY = [
+    "default-src 'none'", "style-src 'self'", "img-src 'self' https:", "base-uri 'none'", "form-action 'none'",
+    "frame-ancestors 'none'",
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    "path", ["/", "/docs", "/nothing", "/p/zzzzzz", "/posts/nothing", "/files/nothing", "/static/x"]
+    ("path", "policy"),
+    [
+        ("/docs", PLAIN_POLICY),
+        *(
+            (path, PORTAL_POLICY)
+            for path in (
+                *("/", "/roadmap", "/changelog", "/t/feedback", "/t/roadmap", "/t/changelog"),
+                *("/boards/feature-requests", "/nothing", "/p/zzzzzz", "/posts/nothing", "/static/x"),
+            )
+        ),
+    ],
 )
-async def test_every_page_has_a_content_security_policy_and_denies_frames(anyone: Client, path: str) -> None:
+async def test_every_page_has_a_content_security_policy_and_denies_frames(
+    anyone: Client, path: str, policy: list[str], make: Factory
+) -> None:
     response = await anyone.of(None, base="").get(path, headers={"cookie": "session=1"})
 
-    expected = {"x-content-type-options": "nosniff"}
-    if response.headers.get("content-type", "").startswith("text/html"):
-        # The address of a page that is not there may have a token, for example after a mistake in the path.
-        referrer_policy = "strict-origin-when-cross-origin" if response.is_success else "no-referrer"
-        expected |= {"x-frame-options": "DENY", "referrer-policy": referrer_policy}
-        policy = response.headers["content-security-policy"]
-        for rule in ("default-src 'none'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"):
-            assert rule in policy.split("; "), policy
-        assert "unsafe" not in policy
-        assert "script-src" not in policy
+    # The address of a page that is not there may have a token, for example after a mistake in the path.
+    referrer_policy = "strict-origin-when-cross-origin" if response.is_success else "no-referrer"
+    expected = {
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "referrer-policy": referrer_policy,
+        "permissions-policy": PERMISSIONS if policy is PORTAL_POLICY else None,
+    }
+    assert response.headers["content-security-policy"].split("; ") == policy
     assert_safe(response, expected, path)
+
+
+@pytest.mark.parametrize(
+    "path", ["/feed.atom", "/boards/feature-requests.atom", "/roadmap.atom", "/changelog.atom", "/sitemap.xml"]
+)
+async def test_a_feed_that_a_browser_opens_runs_nothing(anyone: Client, make: Factory, path: str) -> None:
+    response = await anyone.of(None, base="").get(path)
+
+    assert response.status_code == 200
+    assert response.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert_safe(response, {"x-content-type-options": "nosniff"}, path)
+
+
+async def test_a_file_that_is_not_there_has_the_headers_of_files(anyone: Client) -> None:
+    response = await anyone.of(None, base="").get("/files/nothing")
+
+    assert response.status_code == 404
+    assert_safe(response, {"x-content-type-options": "nosniff"}, "/files/nothing")
 
 
 @pytest.mark.parametrize("path", ["/invitation", "/password-reset", "/confirm-email", "/notifications", "/unsubscribe"])

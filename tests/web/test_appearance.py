@@ -18,7 +18,7 @@ from tests.web.test_browser import address, browser, database_url
 __all__ = ["address", "browser", "database_url"]
 
 AXE = Path(__file__).parents[1] / "support" / "axe"
-GROUNDS = {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 30)"}
+GROUNDS = {"light": "rgb(246, 246, 243)", "dark": "rgb(16, 18, 22)"}
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 FIND_VIOLATIONS = """
 axe.run({resultTypes: ["violations"]}).then(({violations}) => violations.flatMap(
@@ -76,16 +76,20 @@ def test_the_file_of_axe_matches_its_checksum() -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scheme", GROUNDS)
-async def test_plain_pages_have_the_color_scheme_and_no_violations(
+async def test_pages_have_the_color_scheme_and_no_violations(
     browser: Browser, address: str, make: Factory, scheme: str, size: str
 ) -> None:
     post = await make.post(
         title="Dark mode", description="Use `dark`, a [link](https://example.com)\n\n> quote", status="Planned"
     )
     await make.comment(post, body="Yes\n\n```\ncode\n```", official=True)
+    await make.post(title="Export", status="Completed")
     page = await show_page(browser, scheme, size)
 
-    for path in ("/", "/docs", f"/p/dark-mode-{await make.code(post)}", "/nowhere"):
+    for path in (
+        *("/", "/docs", f"/p/dark-mode-{await make.code(post)}", "/nowhere"),
+        *("/roadmap", "/changelog", "/t/feedback", "/t/roadmap", "/unsubscribe"),
+    ):
         await page.open(address + path)
 
         assert await page.value("getComputedStyle(document.body).backgroundColor") == GROUNDS[scheme], path

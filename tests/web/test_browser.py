@@ -57,9 +57,11 @@ async def test_a_page_with_malicious_text_is_shown_and_runs_no_script(
     assert await page.value("document.querySelectorAll('article.comment').length") == 7
     # Nothing is wider than the screen.
     assert await page.value("document.documentElement.scrollWidth <= innerWidth")
-    assert await page.value("getComputedStyle(document.querySelector('.status')).borderRadius") == "16px"
+    assert await page.value("getComputedStyle(document.querySelector('.post-head')).display") == "grid"
     assert page.complaints == []
-    assert {url.split("?")[0].removeprefix(address).split("/")[1] for url in page.requested_urls} == {"p", "static"}
+    assert {url.split("?")[0].removeprefix(address).split("/")[1] for url in page.requested_urls} == {
+        *("p", "static", "portal.css")
+    }
 
 
 @pytest.mark.parametrize(

@@ -51,11 +51,9 @@ async def assert_address(client: httpx.AsyncClient, address: str, **headers: str
         assert len(curls) == 2, path
         assert [url.partition("?")[0] for url in curls] == [f"{address}/api/v1/posts"] * 2, path
         assert "origin.invalid" not in response.text
-    for path in ("/", "/docs"):
-        page = (await client.get(path, headers=sent)).text
-        curls = re.findall(r"curl [^<]*? (\S+)</code>", page)
-        assert curls == [f"{address}/api/v1/posts"] * 2, path
-        assert [url for url in CURL_URL.findall(page) if not url.startswith(f"{address}/")] == [], path
+    page = (await client.get("/docs", headers=sent)).text
+    assert re.findall(r"curl [^<]*? (\S+)</code>", page) == [f"{address}/api/v1/posts"] * 2
+    assert [url for url in CURL_URL.findall(page) if not url.startswith(f"{address}/")] == []
 
 
 async def test_documents_and_pages_show_host_and_port_of_the_request(visitor: Client) -> None:

@@ -28,14 +28,20 @@ ROUTES = (
     "/astuto/api/v1/docs",
     "/astuto/api/v1/openapi.json",
     "/api-docs/v1/swagger.yaml",
-    "/static/page.css",
+    "/static/tokens.css",
     "/files/abcdef",
     "/p/dark-mode-{code}",
     "/p/dark-mode-{code}/edit",
     "/p/dark-mode-{code}/delete",
     "/posts/dark-mode",
+    "/roadmap",
+    "/changelog",
+    "/boards/feature-requests",
     "/t/roadmap",
     "/embedded_roadmap",
+    "/feed.atom",
+    "/sitemap.xml",
+    "/robots.txt",
     "/widgets/00000000-0000-4000-8000-000000000000",
     "/widgets_sdk",
     "/invitation?token=x",
@@ -74,7 +80,7 @@ async def test_each_page_rejects_the_first_request_over_the_limit(
 async def test_all_pages_share_one_counter_per_address(settings: Settings, clock: TestClock, make: Factory) -> None:
     async with limited_visitor(settings, clock) as visitor:
         other = visitor.of(None, base="", peer="192.0.2.7")
-        statuses = [(await visitor.get(path)).status_code for path in ("/", "/docs", "/nowhere", "/static/page.css")]
+        statuses = [(await visitor.get(path)).status_code for path in ("/", "/docs", "/nowhere", "/static/tokens.css")]
         others = (await other.get("/")).status_code
 
     assert statuses == [200, 200, 404, 429]

@@ -24,6 +24,9 @@ from tests.web.test_browser import address, browser, database_url
 
 __all__ = ["address", "browser", "database_url"]
 
+SURFACES = {"light": "rgb(255, 255, 255)", "dark": "rgb(24, 27, 33)"}
+"""The backgrounds of pages in frames."""
+
 
 @pytest.fixture
 async def widget(make: Factory) -> str:
@@ -50,7 +53,7 @@ async def test_a_launcher_opens_its_widget_in_a_dialog(
             f"{address}/t/roadmap?widget_id={widget}"
         )
         assert await frame_value(
-            page, "document.querySelector('.posts a').textContent", title="Roadmap · Feedback"
+            page, "document.querySelector('.post-title a').textContent", title="Roadmap · Feedback"
         ) == ("Dark mode")
         # The link is not followed.
         assert await page.value("location.hash") == ""
@@ -116,7 +119,7 @@ async def test_escape_inside_the_frame_closes_the_widget(browser: Browser, addre
         await page.open(host)
         await click(page, "#launcher")
         await until_open(page, "overlay")
-        await frame_value(page, "document.querySelector('.posts a').focus()", title="Roadmap · Feedback")
+        await frame_value(page, "document.querySelector('.post-title a').focus()", title="Roadmap · Feedback")
         assert await page.value(f"{DIALOG}.getRootNode().activeElement.tagName") == "IFRAME"
         await press(page, "Escape")
         await until_closed(page)
@@ -241,7 +244,7 @@ async def test_an_unknown_widget_shows_a_message_with_a_close_button(
         await until_open(page, "overlay")
         assert await frame_value(page, "document.querySelector('h1').textContent", title=title) == "Not available"
         assert (
-            await frame_value(page, "getComputedStyle(document.body).backgroundColor", title=title) == GROUNDS[scheme]
+            await frame_value(page, "getComputedStyle(document.body).backgroundColor", title=title) == SURFACES[scheme]
         )
         await until_checked(page, 1)
         assert await page.value(f"[{FRAME}.hidden, {DIALOG}.querySelector('p').textContent]") == [False, ""]
@@ -339,7 +342,8 @@ async def test_widgets_have_the_color_scheme_and_no_violations(
     for path in ("/t/roadmap", "/t/changelog", f"/t/roadmap?widget_id={widget}", "/embedded_roadmap"):
         await page.open(address + path)
 
-        assert await page.value("getComputedStyle(document.body).backgroundColor") == GROUNDS[scheme], path
+        ground = SURFACES if "embedded" in path or "widget_id" in path else GROUNDS
+        assert await page.value("getComputedStyle(document.body).backgroundColor") == ground[scheme], path
         assert await find_violations(page) == [], path
     width, height = SIZES[size]
     body = "".join(

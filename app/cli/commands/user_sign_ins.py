@@ -1,4 +1,4 @@
-"""`earshot users sign-in-link`, `sessions` and `approve`."""
+"""`earshot users sign-in-link`, `sessions`, `awaiting` and `approve`."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ import typer
 from app.cli.base_url import find_base_url
 from app.cli.lookup import find_user_id
 from app.cli.output import Note, Output, table
-from app.cli.portal_commands import write_command
+from app.cli.portal_commands import read_command, write_command
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import sessions, sign_in, sign_up
@@ -64,6 +64,28 @@ def list_sessions(
     )
 
 
+def list_awaiting(work: UnitOfWork) -> Output:
+    """List the users who signed up and await the approval of the team, the oldest 1000.
+
+    \b
+    earshot users awaiting
+    earshot users approve jane@example.com
+    """
+    return table(
+        "users",
+        (
+            {
+                "id": row["id"],
+                "email": row["email"],
+                "name": row["name"],
+                "signed_up_at": format_seconds(row["signed_up_at"]),
+                "email_confirmed": row["email_confirmed_at"] is not None,
+            }
+            for row in sign_up.list_awaiting(work)
+        ),
+    )
+
+
 def approve(work: UnitOfWork, user: UserArgument) -> Output:
     """Approve a user who signed up in a portal that needs the team's approval. The user is told by mail.
 
@@ -81,4 +103,5 @@ def add_commands(group: typer.Typer) -> None:
     """Add these commands to `earshot users`."""
     write_command(group, "sign-in-link")(sign_in_link)
     write_command(group, "sessions")(list_sessions)
+    read_command(group, "awaiting")(list_awaiting)
     write_command(group)(approve)

@@ -34,6 +34,7 @@ class User(PortalScopedMixin, TimestampMixin, Base):
         UniqueConstraint("portal_id", "email_key"),
         partial_index("uq_users_owner", "portal_id", where="role = 'owner'", unique=True),
         partial_index("uq_users_uid", "portal_id", "uid", where="uid is not null", unique=True),
+        partial_index("uq_users_picture", "picture", where="picture is not null", unique=True),
         Index("ix_users_newest", "portal_id", "created_at", "id"),
         partial_index("ix_users_recap", "portal_id", where="recap <> 'never'"),
         CheckConstraint(check_in("role", *ROLES), name="role"),

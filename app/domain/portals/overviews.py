@@ -1,4 +1,4 @@
-"""The roadmap, the changelog and the sitemap: posts of several statuses or of the whole portal, for the pages."""
+"""The roadmap, the changelog, tabs and the sitemap: posts of several statuses or of the whole portal, for the pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from sqlalchemy import bindparam, func, literal_column, select
 from app.domain.models import Comment, Post, Status, Tab, User
 from app.domain.permissions import Permission
 from app.domain.portals import statuses
-from app.domain.portals.public_lists import MAX_COLUMN_POSTS, MAX_COLUMNS
 from app.domain.posts import visible_posts
 from app.domain.posts.filters import PostFilter
 from app.domain.posts.post_page import (
@@ -24,6 +23,9 @@ from app.domain.posts.visible_posts import PAGE_POSTS, Label, PostList, PostSumm
 from app.domain.sql.statement import PORTAL_ID, Statement, in_list, in_portal_unindexed
 from app.domain.unit_of_work import Row, UnitOfWork
 
+MAX_COLUMNS: Final = 20
+MAX_COLUMN_POSTS: Final = 50
+"""The limits of the roadmap, which shows the columns and posts that come first."""
 CHUNK: Final = 5000
 """Posts of one file of the sitemap."""
 
@@ -42,19 +44,38 @@ def roadmap(work: UnitOfWork, *, device: str | None = None) -> list[RoadmapColum
 
     Each column takes a constant number of statements.
     """
-    columns = []
-    for status in _list_roadmap_statuses(work):
-        filters = PostFilter(status_ids=[status["id"]])
-        page = visible_posts.list_page(work, filters, order="top", offset=0, limit=MAX_COLUMN_POSTS, device=device)
-        label = Label(status["id"], status["name"], status["color"])
-        columns.append(RoadmapColumn(label, page.posts, page.has_more))
-    return columns
+    return [_find_column(work, status, device) for status in _list_roadmap_statuses(work)]
+
+
+def roadmap_of_tab(work: UnitOfWork, tab_id: int, *, device: str | None = None) -> list[RoadmapColumn]:
+    """As `roadmap`, with the statuses of a tab."""
+    return [_find_column(work, status, device) for status in statuses.of_tab(work, tab_id)[:MAX_COLUMNS]]
+
+
+def _find_column(work: UnitOfWork, status: Row, device: str | None) -> RoadmapColumn:
+    filters = PostFilter(status_ids=[status["id"]])
+    page = visible_posts.list_page(work, filters, order="top", offset=0, limit=MAX_COLUMN_POSTS, device=device)
+    return RoadmapColumn(Label(status["id"], status["name"], status["color"]), page.posts, page.has_more)
+
+
+def page_of_tab(work: UnitOfWork, tab_id: int, *, order: str, offset: int, device: str | None = None) -> PostList:
+    """A page of the posts whose status is on the tab. `order` is one of `visible_posts.list_page`."""
+    return _page_of_statuses(work, [row["id"] for row in statuses.of_tab(work, tab_id)], order, offset, device=device)
+
+
+def _page_of_statuses(
+    work: UnitOfWork, status_ids: list[int], order: str, offset: int, *, limit: int = PAGE_POSTS, device: str | None
+) -> PostList:
+    if not status_ids:
+        return PostList([], has_more=False)
+    filters = PostFilter(status_ids=status_ids)
+    return visible_posts.list_page(work, filters, order=order, offset=offset, limit=limit, device=device)
 
 
 def list_roadmap_changes(work: UnitOfWork, *, limit: int) -> list[PostSummary]:
     """The posts of the roadmap, the newest change of status first."""
-    filters = PostFilter(status_ids=[status["id"] for status in _list_roadmap_statuses(work)])
-    return visible_posts.list_page(work, filters, order="status", offset=0, limit=limit).posts
+    status_ids = [status["id"] for status in _list_roadmap_statuses(work)]
+    return _page_of_statuses(work, status_ids, "status", 0, limit=limit, device=None).posts
 
 
 def _list_roadmap_statuses(work: UnitOfWork) -> list[Row]:
@@ -95,19 +116,14 @@ _UPDATES: Final = Statement(
 
 
 def list_announcements(
-    work: UnitOfWork, *, offset: int, limit: int = PAGE_POSTS, device: str | None = None
+    work: UnitOfWork, *, tab_id: int | None = None, offset: int, limit: int = PAGE_POSTS, device: str | None = None
 ) -> tuple[list[Announcement], bool]:
     """A page of the changelog, the newest change of status first, and whether there are more.
 
-    These are the posts whose status is on a tab of the type changelog.
+    These are the posts whose status is on a tab of the type changelog, or on the given tab.
     """
-    status_ids = [row[0] for row in work.fetch_all(_CHANGELOG_STATUSES)]
-    filters = PostFilter(status_ids=status_ids)
-    page = (
-        visible_posts.list_page(work, filters, order="status", offset=offset, limit=limit, device=device)
-        if status_ids
-        else PostList([], has_more=False)
-    )
+    rows = work.fetch_all(_CHANGELOG_STATUSES) if tab_id is None else statuses.of_tab(work, tab_id)
+    page = _page_of_statuses(work, [row[0] for row in rows], "status", offset, limit=limit, device=device)
     post_ids = [post.id for post in page.posts]
     updates = _find_updates(work, post_ids) if post_ids else {}
     return [Announcement(post, updates.get(post.id)) for post in page.posts], page.has_more

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from sqlalchemy import and_, bindparam, delete, not_, select, update
 
 from app.domain.errors import NotFound
-from app.domain.models import Attachment, Portal, Post
+from app.domain.models import Attachment, Portal, Post, User
 from app.domain.posts import visibility
 from app.domain.posts.publishing import IS_PUBLIC
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, insert_row, row_in_portal
@@ -59,7 +59,12 @@ _BY_NAME: Final = Statement(
 )
 _ARE_PUBLIC: Final = Statement(select(_IS_FILE_PUBLIC).where(row_in_portal(Post)))
 _ORPHANS: Final = Statement(delete(Attachment).where(Attachment.post_id.is_(None)), across_portals=True)
-_STORED: Final = Statement(select(Attachment.name).where(in_list(Attachment.name, "names")), across_portals=True)
+_STORED: Final = Statement(
+    select(Attachment.name)
+    .where(in_list(Attachment.name, "names"))
+    .union_all(select(User.picture).where(in_list(User.picture, "names"))),
+    across_portals=True,
+)
 
 
 def add(work: UnitOfWork, *, post_id: int, file: StoredFile) -> list[str]:
@@ -97,7 +102,7 @@ def are_public(work: UnitOfWork, post_id: int) -> bool:
 
 
 def find_orphans(work: UnitOfWork, names: Sequence[str]) -> list[str]:
-    """The names that no post of any portal refers to. Reads across portals, because they share one storage."""
+    """The names that no post or user of any portal refers to. Reads across portals, because they share one storage."""
     work.execute(_ORPHANS)
     stored = {row[0] for row in work.fetch_all(_STORED, names=list(names))}
     return [name for name in names if name not in stored]

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, select, update
 from app.domain import identifiers
 from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
 from app.domain.models import ApiKey, User
-from app.domain.permissions import Permission
+from app.domain.permissions import Permission, is_allowed
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, insert_row, parameters, row_in_portal
 from app.domain.sql.timestamps import Timestamp, to_datetime
 from app.domain.unit_of_work import Row, UnitOfWork
@@ -49,13 +49,13 @@ def issue(
     name: str | None = None,
     expires_at: datetime | None = None,
 ) -> IssuedKey:
-    """Issue a key for the user. The number of a numbered key is its id.
+    """Issue a key for the user, who may do so alone if the role is high enough. The number of a numbered key is its id.
 
     Raises Forbidden, NotFound("user"), Conflict("key.user_deleted"), Conflict("key.user_blocked"),
     Conflict("key.role_too_low") with the values role, dialect and min_role, ValidationFailed (name blank or too long;
     expiry past).
     """
-    work.authorize(Permission.OPERATE)
+    work.authorize(Permission.MANAGE_KEYS, of_user=user_id)
     _validate(work, name, expires_at)
     role = _require_eligible(work, user_id, dialect)
     columns = {"user_id": user_id, "dialect": dialect, "scheme": "earshot", "name": name, "expires_at": expires_at}
@@ -142,7 +142,7 @@ def edit(
     Raises Forbidden, NotFound("key"), ValidationFailed as `issue`, Conflict("key.revoked") for the expiry of a revoked
     key.
     """
-    work.authorize(Permission.OPERATE)
+    _authorize(work, key_id)
     old_name, old_expires_at, revoked_at = work.require_row(_LOCK_KEY, "key", key_id, id=key_id)
     new_name = old_name if name is UNSET else name
     if expires_at is UNSET:
@@ -191,6 +191,8 @@ _DESCRIPTIONS: Final = (
     .where(ApiKey.portal_id == PORTAL_ID)
 )
 _LIST: Final = Statement(_DESCRIPTIONS.order_by(ApiKey.id))
+_LIST_OF_USER: Final = Statement(_DESCRIPTIONS.where(ApiKey.user_id == bindparam("user")).order_by(ApiKey.id))
+_USER_OF: Final = Statement(select(ApiKey.user_id).where(row_in_portal(ApiKey)))
 _GET: Final = Statement(_DESCRIPTIONS.where(ApiKey.id == bindparam("id")))
 _REVOKE: Final = Statement(
     update(ApiKey).where(row_in_portal(ApiKey), ApiKey.revoked_at.is_(None)).values(revoked_at=NOW)
@@ -225,9 +227,15 @@ def list_keys(work: UnitOfWork) -> list[KeyDescription]:
     return [_describe(row, work.now) for row in work.fetch_all(_LIST)]
 
 
+def list_of_user(work: UnitOfWork, user_id: int) -> list[KeyDescription]:
+    """The keys of the user, oldest first. Raises Forbidden."""
+    work.authorize(Permission.MANAGE_KEYS, of_user=user_id)
+    return [_describe(row, work.now) for row in work.fetch_all(_LIST_OF_USER, user=user_id)]
+
+
 def get(work: UnitOfWork, key_id: int) -> KeyDescription:
     """A key of the portal. Raises Forbidden, NotFound("key")."""
-    work.authorize(Permission.OPERATE)
+    _authorize(work, key_id)
     return _describe(work.require_row(_GET, "key", key_id, id=key_id), work.now)
 
 
@@ -245,9 +253,16 @@ def _describe(row: Row, now: datetime) -> KeyDescription:
 
 def revoke(work: UnitOfWork, key_id: int) -> None:
     """Revoke a key. Raises Forbidden, NotFound("key") for an unknown or already revoked key."""
-    work.authorize(Permission.OPERATE)
+    _authorize(work, key_id)
     if not work.execute(_REVOKE, id=key_id):
         raise NotFound("key", key_id)
+
+
+def _authorize(work: UnitOfWork, key_id: int) -> None:
+    """Raise Forbidden unless the key is the actor's own, or the actor is the operator."""
+    if not is_allowed(work.actor, Permission.OPERATE):
+        # -1 is nobody, so an unknown key raises as that of another user.
+        work.authorize(Permission.MANAGE_KEYS, of_user=work.fetch_value(_USER_OF, id=key_id) or -1)
 
 
 def revoke_all(work: UnitOfWork) -> int:

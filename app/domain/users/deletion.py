@@ -16,6 +16,7 @@ from app.domain.models import (
     DigestItem,
     Feedback,
     Follow,
+    GroupMember,
     Identity,
     NotificationChoice,
     OneTimeToken,
@@ -26,14 +27,14 @@ from app.domain.models import (
     User,
     Vote,
 )
-from app.domain.permissions import Permission
+from app.domain.permissions import Permission, is_allowed
 from app.domain.posts import delete as post_deletions
 from app.domain.posts.snapshots import COMMENT_SNAPSHOT, parse_snapshot
 from app.domain.posts.votes import retraction
 from app.domain.sql.json_rows import encode_rows
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_portal_unindexed, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import api_keys, groups
+from app.domain.users import api_keys
 from app.domain.users.attributes import PERSONAL_ATTRIBUTES
 from app.domain.users.users import DELETED_NAME
 
@@ -63,7 +64,7 @@ _ANONYMIZE: Final = Statement(
 _UNFOLLOW: Final = Statement(sql_delete(Follow).where(Follow.portal_id == PORTAL_ID, Follow.user_id == bindparam("id")))
 _DELETE_ROWS: Final = [
     Statement(sql_delete(table).where(in_portal_unindexed(table), table.user_id == bindparam("id")))
-    for table in (NotificationChoice, DigestItem, OneTimeToken, Session, SignInRequest, Passkey, Identity)
+    for table in (NotificationChoice, DigestItem, GroupMember, OneTimeToken, Session, SignInRequest, Passkey, Identity)
 ]
 _DETACH_FEEDBACK: Final = Statement(
     update(Feedback).where(in_portal_unindexed(Feedback), Feedback.user_id == bindparam("id")).values(user_id=None)
@@ -108,9 +109,11 @@ def delete(work: UnitOfWork, user_id: int, *, with_content: bool) -> UserDeletio
 
     The user leaves all groups; sessions, passkeys and identities end. With `with_content`, the user's posts, comments
     and votes are deleted too. Replies of other users stay, without a parent, and feedback stays, without the user. May
-    take long. Raises Forbidden, NotFound("user") also for a deleted user, Conflict("user.is_owner").
+    take long. Users may delete themselves, except the owner. Raises Forbidden, NotFound("user") also for a deleted
+    user, Conflict("user.is_owner").
     """
-    work.authorize(Permission.MANAGE_USERS)
+    if not is_allowed(work.actor, Permission.MANAGE_ACCOUNT, of_user=user_id):
+        work.authorize(Permission.MANAGE_USERS)
     role, picture = work.require_row(_LOCK, "user", user_id, id=user_id)
     if role == "owner":
         raise Conflict("user.is_owner")
@@ -118,7 +121,6 @@ def delete(work: UnitOfWork, user_id: int, *, with_content: bool) -> UserDeletio
     work.execute(_UNFOLLOW, id=user_id)
     for statement in _DELETE_ROWS:
         work.execute(statement, id=user_id)
-    groups.remove_from_all(work, user_id)
     work.execute(_ANONYMIZE, id=user_id)
     if picture is not None:
         files.append(picture)

@@ -36,7 +36,6 @@ _USER: Final = Statement(
 _ADD_MEMBER: Final = Statement(insert_row(GroupMember, "group_id", "user_id").on_conflict_do_nothing())
 _of_user = (GroupMember.portal_id == PORTAL_ID, GroupMember.user_id == bindparam("user"))
 _REMOVE_MEMBER: Final = Statement(delete(GroupMember).where(*_of_user, GroupMember.group_id == bindparam("group")))
-_REMOVE_FROM_ALL: Final = Statement(delete(GroupMember).where(*_of_user))
 _COUNT_MEMBERS: Final = Statement(
     select(func.count())
     .select_from(GroupMember)
@@ -102,12 +101,6 @@ def add_member(work: UnitOfWork, group_id: int, uuid: str) -> None:
 def remove_member(work: UnitOfWork, group_id: int, uuid: str) -> None:
     """End the membership of the user with this UUID, if there is one. Raises as `add_member`."""
     work.execute(_REMOVE_MEMBER, group=group_id, user=_require_both(work, group_id, uuid))
-
-
-def remove_from_all(work: UnitOfWork, user_id: int) -> None:
-    """End all memberships of a user. Raises Forbidden."""
-    work.authorize(Permission.MANAGE_USERS)
-    work.execute(_REMOVE_FROM_ALL, user=user_id)
 
 
 def _require_both(work: UnitOfWork, group_id: int, uuid: str) -> int:

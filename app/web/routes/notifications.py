@@ -22,13 +22,11 @@ from app.domain.notifications import choices, unsubscribing
 from app.domain.notifications.kinds import DIGEST, NOTIFICATION_KINDS, RECAP
 from app.domain.notifications.unsubscribing import FOLLOWER_KINDS, LinkedPost, Resumption
 from app.domain.permissions import Actor
-from app.domain.portals import portals
 from app.domain.unit_of_work import UnitOfWork
 from app.web.forms import read_form, require_own_site
-from app.web.portal_language import PortalLanguage
-from app.web.portals import find_portal_id
+from app.web.portal_pages import PortalPages
 from app.web.rate_limit import PageRateLimit
-from app.web.templating import TemplateRenderer
+from app.web.viewer import Viewer, Viewers
 
 _METHODS: Final = ["GET", "HEAD"]
 _LABELS: Final = {
@@ -62,6 +60,9 @@ _UNNAMED_POST_LABEL: Final = N_("Updates and changes of the status of a post")
 class _Visit:
     """A request with a valid token."""
 
+    request: Request
+    viewer: Viewer
+    """Whose session does not matter here."""
     token: str
     subscription: NotificationLink
 
@@ -71,16 +72,16 @@ class _Visit:
 
 
 def router(
-    pages: TemplateRenderer,
+    pages: PortalPages,
+    viewers: Viewers,
     database: Database,
     tokens: UnsubscribeTokens,
     form_limiter: PageRateLimit,
-    language: PortalLanguage,
 ) -> APIRouter:
     """GET, HEAD and POST of /notifications, /unsubscribe and /unsubscribe/undo."""
     routes = APIRouter()
     forms = [Depends(form_limiter), Depends(require_own_site)]
-    notification_pages = _NotificationPages(pages, database, tokens, language)
+    notification_pages = _NotificationPages(pages, viewers, database, tokens)
 
     @routes.api_route("/notifications", methods=_METHODS)
     async def notifications(request: Request) -> Response:
@@ -124,11 +125,9 @@ def router(
 class _NotificationPages:
     """Reads the tokens, and responds with the pages."""
 
-    def __init__(
-        self, pages: TemplateRenderer, database: Database, tokens: UnsubscribeTokens, language: PortalLanguage
-    ) -> None:
+    def __init__(self, pages: PortalPages, viewers: Viewers, database: Database, tokens: UnsubscribeTokens) -> None:
         self._pages = pages
-        self._language = language
+        self._viewers = viewers
         self._database = database
         self._tokens = tokens
 
@@ -136,32 +135,28 @@ class _NotificationPages:
         self, request: Request, params: Mapping[str, str], operation: Callable[[UnitOfWork, _Visit], Response]
     ) -> Response:
         """Run the operation for the `token` of these parameters, as its user, in the portal of the host."""
-        portal_id = await find_portal_id(self._database, request)
-        if portal_id is None:
-            return self._pages.error(404)
+        viewer = await self._viewers.find(request)
         token = params.get("token", "")
         subscription = self._tokens.read(token)
         # As a plain user, who may change no choices but their own.
         actor = Actor(user_id=subscription.user_id if subscription else None, role="user")
 
         def run(work: UnitOfWork) -> Response:
-            self._language.remember(request, portals.get_current(work)["locale"])
             if subscription is not None:
                 # The user may be deleted, or one of another portal, and the kind one of another version.
                 with suppress(NotFound, ValidationFailed):
-                    return operation(work, _Visit(token, subscription))
-            return self._render(work, "unknown_link.html", status=404)
+                    return operation(work, _Visit(request, viewer, token, subscription))
+            return self._pages.private_form(request, viewer, "portal/unknown_link.html", status=404)
 
-        context = PortalContext(portal_id, actor)
+        context = PortalContext(viewer.portal["id"], actor)
         is_read = request.method in _METHODS
         return await (self._database.read(run, context) if is_read else self._database.write(run, context))
 
     def show_choices(self, work: UnitOfWork, visit: _Visit, *, is_saved: bool = False) -> Response:
         """The form with the choices. Raises NotFound."""
         return self._render(
-            work,
+            visit,
             "notifications.html",
-            token=visit.token,
             chosen=choices.get_choices(work, visit.user_id),
             post=unsubscribing.find_linked_post(work, visit.user_id, visit.subscription.post_id),
             labels=_LABELS,
@@ -199,22 +194,18 @@ class _NotificationPages:
         self, work: UnitOfWork, visit: _Visit, resumption: Resumption | None, *, is_resumed: bool = False
     ) -> Response:
         post = unsubscribing.find_linked_post(work, visit.user_id, visit.subscription.post_id)
-        catalogue = load_translation(portals.get_current(work)["locale"]).catalogue
+        catalogue = load_translation(visit.viewer.locale).catalogue
         label, title = _describe(visit.subscription.kind, post)
         return self._render(
-            work,
+            visit,
             "unsubscribe.html",
-            token=visit.token,
             subject=catalogue.gettext(label) % {"title": title},
             resumption=None if resumption is None else _to_fields(resumption),
             is_resumed=is_resumed,
         )
 
-    def _render(self, work: UnitOfWork, template: str, *, status: int = 200, **values: Any) -> Response:
-        portal = portals.get_current(work)
-        return self._pages.private_form(
-            template, status=status, locale=portal["locale"], portal=portal["title"], **values
-        )
+    def _render(self, visit: _Visit, template: str, **values: Any) -> Response:
+        return self._pages.private_form(visit.request, visit.viewer, f"portal/{template}", token=visit.token, **values)
 
 
 def _describe(kind: str, post: LinkedPost | None) -> tuple[str, str]:

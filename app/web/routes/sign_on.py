@@ -1,6 +1,6 @@
-"""Single sign-on: verifies the token and creates or updates the user. docs/contracts/productlift.md, section 9.15.
+"""Single sign-on: verifies the token, creates or updates the user and signs them in.
 
-The session comes with the portal's pages. Until then the response is a page that says so.
+docs/contracts/productlift.md, section 9.15.
 """
 
 import logging
@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from fastapi import APIRouter
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -16,34 +17,44 @@ from app.adapters import sign_on_tokens
 from app.adapters.database import Clock, Database, PortalContext
 from app.adapters.encryption import SecretCipher, UnreadableSecret
 from app.adapters.sign_on_tokens import ExpiredSignOnToken, InvalidSignOnToken
+from app.adapters.translations import N_
 from app.domain.errors import Conflict
 from app.domain.permissions import OPERATOR
+from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import sign_on
+from app.domain.users.sign_on import SignOn
 from app.http.request import RequestContext
+from app.web.browser_sessions import BrowserSessions, SignIn
+from app.web.portal_pages import PortalPages
 from app.web.portals import find_portal_id
+from app.web.routes.portal.sign_in import REFUSALS, SECRET_ADDRESS, SignInPages, login_path
+from app.web.safe_paths import safe_path
 from app.web.templating import TemplateRenderer
+from app.web.viewer import Viewer, Viewers
 
 PARAMETERS: Final = ("token", "sso_token", "jwt")
 """The names of the parameter with the token."""
-PRIVATE: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-"""The address of the page contains the token."""
 
 SCRIPT_PATH: Final = "/widgets_sdk"
 """The script is the same for everybody, whatever its query."""
 
-_REFUSALS: Final = {
+_CAUSES: Final = {
     "sign_on.team": "the user belongs to the team",
     "sign_on.blocked": "the user is blocked",
     "sign_on.email_taken": "another user has the e-mail address",
+    "sign_in.awaits_approval": "the team has not approved the user",
 }
 """For the log."""
 _REASONS: Final = {
-    "invalid": "The link is not valid. Go back and sign on again; if that does not help, tell those who made the link.",
-    "expired": "The link has expired. Go back and sign on again.",
-    "sign_on.team": "Members of the team do not sign on with such a link.",
-    "sign_on.blocked": "This account is blocked.",
-    "sign_on.email_taken": "Another account has this e-mail address.",
-    "unreadable": "Signing on does not work at the moment. The reason is in the log of the server.",
+    "invalid": N_(
+        "The link is not valid. Go back and sign in again; if that does not help, tell those who made the link."
+    ),
+    "expired": N_("The link has expired. Go back and sign in again."),
+    "sign_on.team": N_("Members of the team do not sign in with such a link."),
+    "sign_on.blocked": N_("This account is blocked."),
+    "sign_on.email_taken": N_("Another account has this email address."),
+    "unreadable": N_("This way to sign in does not work at the moment. The reason is in the log of the server."),
+    **REFUSALS,
 }
 
 log = logging.getLogger("earshot.sign_on")
@@ -78,60 +89,68 @@ class TokenRedirect:
         raise SignOnRequested(f"/sso?{urlencode({'token': token, 'redirect': target})}")
 
 
-def router(pages: TemplateRenderer, database: Database, cipher: SecretCipher, clock: Clock) -> APIRouter:
+def router(
+    pages: PortalPages,
+    viewers: Viewers,
+    sign_in_pages: SignInPages,
+    browser_sessions: BrowserSessions,
+    database: Database,
+    cipher: SecretCipher,
+    clock: Clock,
+) -> APIRouter:
     """GET /sso."""
     routes = APIRouter()
 
-    def refuse(request: Request, reason: str, cause: object, *, status: int = 403) -> Response:
+    def refuse(request: Request, viewer: Viewer, reason: str, cause: object, *, status: int = 403) -> Response:
         context: RequestContext = request.scope["earshot.request"]
         log.warning("sign-on was refused: %s (request %s, from %s)", cause, context.request_id, context.client_ip)
         target = safe_path(request.query_params.get("redirect"))
         if _is_embedded(target):
-            return RedirectResponse(pages.link(target), 302, PRIVATE)
-        return pages.page(
-            "sign_on.html", status=status, headers=PRIVATE, refused=_REASONS[reason], name=None, target=""
+            return RedirectResponse(pages.link(target), 302, SECRET_ADDRESS)
+        retry_path = login_path(target)
+        return sign_in_pages.refuse(
+            request, viewer, _REASONS[reason], status=status, refusal=reason, retry_path=retry_path
         )
 
     @routes.get("/sso")
     async def sign_on_by_token(request: Request) -> Response:
-        portal_id = await find_portal_id(database, request)
-        if portal_id is None:
-            return pages.error(404)
-        context = PortalContext(portal_id, OPERATOR)
-        stored, token = await database.read(sign_on.get_secret, context), _token(request.query_params)
+        viewer, token = await viewers.find(request), _token(request.query_params)
+        context = viewer.operator_context
+        stored = await database.read(sign_on.get_secret, context)
         if stored is None:
-            return pages.error(404)
+            raise HTTPException(404)
+        target = safe_path(request.query_params.get("redirect"))
+
+        def sign_in(work: UnitOfWork, who: SignOn) -> SignIn:
+            user = sign_on.sign_on(work, who)
+            if _is_embedded(target):
+                # A frame on another site gets no cookies.
+                return SignIn()
+            return browser_sessions.open(work, request, viewer, user_id=user.id, method="sign_on")
+
         try:
             if token is None:
                 raise InvalidSignOnToken("there is no token")
             who = sign_on_tokens.verify(token, cipher.decrypt(stored), now=clock())
-            user = await database.write(lambda work: sign_on.sign_on(work, who), context)
+            signed_in = await database.write(lambda work: sign_in(work, who), context)
         except UnreadableSecret:
             cause = "the secret of sign-on was encrypted with another secret of the server"
-            return refuse(request, "unreadable", cause, status=503)
+            return refuse(request, viewer, "unreadable", cause, status=503)
         except InvalidSignOnToken as error:
-            return refuse(request, "expired" if isinstance(error, ExpiredSignOnToken) else "invalid", error)
+            return refuse(request, viewer, "expired" if isinstance(error, ExpiredSignOnToken) else "invalid", error)
         except Conflict as error:
-            return refuse(request, error.code, _REFUSALS[error.code])
-        target = safe_path(request.query_params.get("redirect"))
-        if _is_embedded(target):
-            return RedirectResponse(pages.link(target), 302, PRIVATE)
-        return pages.page("sign_on.html", headers=PRIVATE, refused=None, name=user.name, target=pages.link(target))
+            return refuse(request, viewer, error.code, _CAUSES[error.code])
+        if signed_in.refusal:
+            return refuse(request, viewer, signed_in.refusal, _CAUSES[signed_in.refusal])
+        response = RedirectResponse(pages.link(target), 302, SECRET_ADDRESS)
+        return browser_sessions.respond(request, response, signed_in.token) if signed_in.token else response
 
     return routes
 
 
 def redirect_to_sign_on(pages: TemplateRenderer, requested: SignOnRequested) -> Response:
     """The response to a page that was requested with a token."""
-    return RedirectResponse(pages.link(requested.path), 302, PRIVATE)
-
-
-def safe_path(path: str | None) -> str:
-    """The path if it is one of this portal, otherwise the home page: a link must not lead to another site."""
-    if path is None or not path.startswith("/") or not path.isprintable() or "\\" in path or path.startswith("//"):
-        return "/"
-    parts = urlsplit(path)
-    return path if not parts.scheme and not parts.netloc else "/"
+    return RedirectResponse(pages.link(requested.path), 302, SECRET_ADDRESS)
 
 
 def _is_embedded(path: str) -> bool:

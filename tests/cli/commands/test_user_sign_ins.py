@@ -1,4 +1,4 @@
-"""`earshot users sign-in-link`, `sessions` and `approve`."""
+"""`earshot users sign-in-link`, `sessions`, `awaiting` and `approve`."""
 
 import hashlib
 import re
@@ -95,12 +95,26 @@ def test_sessions_are_listed_and_ended(cli: Cli, rows: Rows) -> None:
 
 def test_a_user_who_signed_up_is_approved(cli: Cli, rows: Rows) -> None:
     cli.json("users", "create", "--email", "jane@example.com")
-    rows("UPDATE users SET awaits_approval = TRUE WHERE id = 2")
+    rows(
+        "UPDATE users SET awaits_approval = TRUE, signed_up_at = '2026-01-02 03:04:05.000006' WHERE id = 2",
+    )
 
+    assert cli.json("users", "awaiting") == {
+        "users": [
+            {
+                "id": 2,
+                "email": "jane@example.com",
+                "name": "Jane",
+                "signed_up_at": "2026-01-02T03:04:05Z",
+                "email_confirmed": False,
+            }
+        ]
+    }
     assert cli.run("users", "approve", "jane@example.com").out == (
         "jane@example.com may sign in now; the email is queued\n"
     )
 
+    assert cli.run("users", "awaiting").out == "no users\n"
     (row,) = rows("SELECT awaits_approval FROM users WHERE id = 2")
     assert not row["awaits_approval"]
     assert [row["subject_id"] for row in rows("SELECT subject_id FROM facts WHERE kind = 'user.approved'")] == [2]

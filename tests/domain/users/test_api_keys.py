@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
+from app.domain.errors import Conflict, FieldError, Forbidden, NotFound, ValidationFailed
+from app.domain.permissions import Actor
 from app.domain.portals import deletion
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys, key_formats
@@ -168,3 +169,75 @@ async def test_an_edit_rejects_unknown_and_revoked_keys(make: Factory) -> None:
         "name": None,
         "expires_at": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("role", "dialects"),
+    [
+        ("user", []),
+        ("moderator", ["astuto"]),
+        ("admin", ["astuto", "productlift"]),
+        ("owner", ["astuto", "productlift"]),
+    ],
+)
+async def test_users_create_the_keys_that_their_role_may_have(make: Factory, role: str, dialects: list[str]) -> None:
+    user = make.owner if role == "owner" else await make.user(role=role)
+    issued = []
+
+    for dialect in ("astuto", "productlift"):
+        try:
+            issued.append(
+                await make.act(
+                    lambda work, dialect=dialect: api_keys.issue(  # type: ignore[misc]
+                        work, user_id=user, dialect=dialect, secret=SECRET, name="Report"
+                    ),
+                    actor=Actor(user, role),
+                )
+            )
+        except Forbidden as error:
+            assert (role, error.permission) == ("user", "manage_keys")
+        except Conflict as error:
+            assert (role, error.code) == ("moderator", "key.role_too_low")
+
+    if role == "user":
+        assert issued == []
+        return
+    keys = await make.act(lambda work: api_keys.list_of_user(work, user), actor=Actor(user, role))
+    assert [(key.id, key.dialect, key.name) for key in keys] == [
+        (new.id, dialect, "Report") for new, dialect in zip(issued, dialects, strict=True)
+    ]
+
+
+async def test_users_see_rename_and_revoke_only_keys_of_their_own(make: Factory) -> None:
+    user = await make.user(role="admin")
+    own = await make.act(lambda work: api_keys.issue(work, user_id=user, dialect="astuto", secret=SECRET))
+    foreign = await make.act(lambda work: api_keys.issue(work, user_id=make.owner, dialect="astuto", secret=SECRET))
+    actor = Actor(user, "admin")
+    rules: list[Write] = [
+        rule
+        for key in (foreign.id, 999_999)
+        for rule in (
+            lambda work, key=key: api_keys.get(work, key),  # type: ignore[misc]
+            lambda work, key=key: api_keys.edit(work, key, name="Mine"),  # type: ignore[misc]
+            lambda work, key=key: api_keys.revoke(work, key),  # type: ignore[misc]
+        )
+    ]
+    rules += [
+        lambda work: api_keys.issue(work, user_id=make.owner, dialect="astuto", secret=SECRET),
+        lambda work: api_keys.list_of_user(work, make.owner),
+    ]
+
+    for rule in rules:
+        with pytest.raises(Forbidden) as caught:
+            await make.act(rule, actor=actor)
+        assert caught.value.permission == "manage_keys"
+    # Who has a key of an administrator must not be able to make one that stays valid after its revocation.
+    with pytest.raises(Forbidden):
+        await make.act(
+            lambda work: api_keys.issue(work, user_id=user, dialect="astuto", secret=SECRET),
+            actor=Actor(user, "admin", key_id=own.id),
+        )
+    await make.act(lambda work: api_keys.edit(work, own.id, name="Mine"), actor=actor)
+    await make.act(lambda work: api_keys.revoke(work, own.id), actor=actor)
+    rows = await make.rows("SELECT name, revoked_at IS NULL AS valid FROM api_keys ORDER BY id")
+    assert [(row["name"], bool(row["valid"])) for row in rows] == [("Mine", False), (None, True)]

@@ -79,6 +79,8 @@ async def test_the_credentials_of_an_address_are_found_in_its_portal(make: Facto
             ("roe@example.com", make.portal),
             ("other@example.com", make.portal),
             (EMAIL, other),
+            ("\0", make.portal),
+            ("\ud800", make.portal),
         )
     }
 
@@ -86,7 +88,7 @@ async def test_the_credentials_of_an_address_are_found_in_its_portal(make: Facto
         " JANE@example.com": Credentials(jane, "the hash"),
         "roe@example.com": Credentials(without_password, None),
         "other@example.com": Credentials(None, None),
-        EMAIL: Credentials(None, None),
+        **dict.fromkeys((EMAIL, "\0", "\ud800"), Credentials(None, None)),
     }
     assert "the hash" not in repr(found[" JANE@example.com"])
 
@@ -145,7 +147,7 @@ async def test_an_email_is_requested_for_a_known_address_at_most_once_in_five_mi
     await make.new_portal("Other", host="other.example.com", email="other@example.com")
     for seconds in (0, 299, 1):
         clock.advance(seconds=seconds)
-        for email in (" JANE@example.com ", "nobody@example.com", "other@example.com", ""):
+        for email in (" JANE@example.com ", "nobody@example.com", "other@example.com", "", "\0", "\ud800"):
             await make.act(lambda work, email=email: sign_in.request(work, email, browser_token=BROWSER))
 
     events = await make.facts("user.sign_in_requested")

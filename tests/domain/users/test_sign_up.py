@@ -160,6 +160,8 @@ async def test_a_user_is_approved_in_the_own_portal_only(make: Factory) -> None:
 
     with pytest.raises(NotFound):
         await make.act(lambda work: sign_up.approve(work, jane), portal=other)
+    assert await make.act(sign_up.list_awaiting, portal=other) == []
+    assert [row["id"] for row in await make.act(sign_up.list_awaiting)] == [jane]
 
     assert bool((await user_row(make))["awaits_approval"])
     # The settings are those of the own portal, too, and the address is free there.

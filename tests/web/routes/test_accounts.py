@@ -14,13 +14,14 @@ from app.application import Application
 from app.domain.users import one_time_tokens, users
 from app.domain.users.one_time_tokens import EMAIL_CONFIRMATION, INVITATION, LIFETIMES, PASSWORD_RESET
 from app.settings import Settings
-from app.web.routes import accounts
+from app.web import response_time
 from tests.conftest import TestClock
 from tests.support.account_mail import load_mail, queue_account_mail
 from tests.support.clients import Client
 from tests.support.database_dump import changed, snapshot
 from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
+from tests.support.forms import hidden_fields, read_csrf, send_form
 
 EMAIL = "jane@example.com"
 PASSWORD = " a good password "
@@ -31,7 +32,7 @@ purposes = pytest.mark.parametrize("purpose", PATHS)
 
 @pytest.fixture(autouse=True)
 def quick_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "MIN_REQUEST_SECONDS", 0.0)
+    monkeypatch.setattr(response_time, "MIN_REQUEST_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -46,8 +47,12 @@ async def create_token(make: Factory, user: int, purpose: str) -> str:
 
 
 async def post(visitor: Client, purpose: str, token: str, **changed_fields: Any) -> httpx.Response:
-    fields = {"token": token, **FIELDS.get(purpose, {}), **changed_fields}
+    fields = {"csrf": await read_csrf(visitor), "token": token, **FIELDS.get(purpose, {}), **changed_fields}
     return await visitor.post(PATHS[purpose], data=fields)
+
+
+async def request_link(visitor: Client, path: str, email: str) -> httpx.Response:
+    return await send_form(visitor, path, {"email": email})
 
 
 async def user_row(make: Factory, user: int) -> Any:
@@ -77,8 +82,7 @@ async def test_get_shows_the_form_and_changes_nothing(visitor: Client, make: Fac
         assert page.status_code == 200
         assert_private(page)
     assert EMAIL in page.text
-    assert f'<form method="post" action="{PATHS[purpose]}">' in page.text
-    assert f'<input type="hidden" name="token" value="{token}">' in page.text
+    assert hidden_fields(page, PATHS[purpose])["token"] == token
     assert changed(before, await snapshot(make.server.database)) == set()
 
 
@@ -125,7 +129,9 @@ async def test_of_two_requests_at_the_same_time_one_uses_the_token(
 ) -> None:
     token = await create_token(make, jane, purpose)
 
-    responses = await asyncio.gather(*[post(visitor, purpose, token) for _ in range(3)])
+    csrf = await read_csrf(visitor)
+    fields = {"csrf": csrf, "token": token, **FIELDS.get(purpose, {})}
+    responses = await asyncio.gather(*[visitor.post(PATHS[purpose], data=fields) for _ in range(3)])
 
     assert sorted(response.status_code for response in responses) == [200, 410, 410]
 
@@ -179,7 +185,7 @@ async def test_invalid_fields_are_named_and_do_not_use_the_token(
 
     assert page.status_code == 422
     ((field, value),) = fields.items()
-    assert f'<p class="error" id="{field}-error">{message}</p>' in unescape(page.text)
+    assert f'<p class="error" id="error-{field}">{message}</p>' in unescape(page.text)
     assert page.text.count("aria-invalid") == 1
     # The name stays in the form; a password never comes back.
     assert ("Ms &lt;Roe&gt;" in page.text) == (field != "name")
@@ -191,7 +197,7 @@ async def test_invalid_fields_are_named_and_do_not_use_the_token(
 async def test_missing_fields_are_named_together(visitor: Client, make: Factory, jane: int) -> None:
     token = await create_token(make, jane, INVITATION)
 
-    page = await visitor.post("/invitation", data={"token": token})
+    page = await visitor.post("/invitation", data={"csrf": await read_csrf(visitor), "token": token})
 
     assert page.status_code == 422
     assert page.text.count('class="error"') == 2
@@ -206,10 +212,10 @@ async def test_the_response_to_a_request_does_not_depend_on_the_address(
 ) -> None:
     pages = []
     for email in (EMAIL, "nobody@example.com"):
-        assert (await visitor.get(PATHS[purpose])).status_code == 200
-        page = await visitor.post(PATHS[purpose], data={"email": email})
+        page = await request_link(visitor, PATHS[purpose], email)
         assert_private(page)
-        pages.append((page.status_code, page.text.replace(email, ""), sorted(page.headers)))
+        content = page.text.replace(email, "")
+        pages.append((page.status_code, content, sorted(page.headers)))
 
     assert pages[0] == pages[1]
     assert pages[0][0] == 200
@@ -220,7 +226,7 @@ async def test_a_user_with_other_letters_in_the_address_gets_a_link(visitor: Cli
     """ProductLift's API accepts such addresses."""
     jörg = await make.user(email="jörg@straße.example")
 
-    page = await visitor.post("/password-reset", data={"email": " Jörg@straße.example "})
+    page = await request_link(visitor, "/password-reset", " Jörg@straße.example ")
 
     assert page.status_code == 200
     assert [event["subject_id"] for event in await make.facts("user.password_reset_requested")] == [jörg]
@@ -229,10 +235,10 @@ async def test_a_user_with_other_letters_in_the_address_gets_a_link(visitor: Cli
 async def test_the_time_of_the_response_does_not_depend_on_the_address(
     visitor: Client, jane: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts, "MIN_REQUEST_SECONDS", 0.25)
+    monkeypatch.setattr(response_time, "MIN_REQUEST_SECONDS", 0.25)
     for email in (EMAIL, "nobody@example.com"):
         started_at = time.perf_counter()
-        await visitor.post("/password-reset", data={"email": email})
+        await request_link(visitor, "/password-reset", email)
 
         assert time.perf_counter() - started_at >= 0.25
 
@@ -252,14 +258,14 @@ async def test_the_time_of_the_response_does_not_depend_on_the_address(
 )
 async def test_an_invalid_address_is_named(visitor: Client, email: str) -> None:
     for path in ("/password-reset", "/confirm-email"):
-        page = await visitor.post(path, data={"email": email})
+        page = await request_link(visitor, path, email)
 
         assert page.status_code == 422
         assert "Enter an email address, such as jane@example.com." in page.text
 
 
 async def test_the_whole_way_to_a_new_password(visitor: Client, make: Factory, jane: int) -> None:
-    await visitor.post("/password-reset", data={"email": EMAIL})
+    await request_link(visitor, "/password-reset", EMAIL)
     (email,) = await queue_account_mail(make)
     content = await load_mail(make, email)
     assert not isinstance(content, str)
@@ -267,8 +273,8 @@ async def test_the_whole_way_to_a_new_password(visitor: Client, make: Factory, j
     link = str(content.account.link)
 
     page = await visitor.get(link.removeprefix(content.base_url))
-    (token,) = re.findall('name="token" value="(.*?)"', page.text)
-    saved = await visitor.post("/password-reset", data={"token": token, "password": PASSWORD})
+    fields = hidden_fields(page, "/password-reset")
+    saved = await visitor.post("/password-reset", data={**fields, "password": PASSWORD})
 
     assert saved.status_code == 200
     assert verify_and_rehash(PASSWORD, (await user_row(make, jane))["password_hash"]).is_valid
@@ -277,7 +283,7 @@ async def test_the_whole_way_to_a_new_password(visitor: Client, make: Factory, j
 
 async def test_the_host_of_a_request_is_in_no_mail(visitor: Client, make: Factory, jane: int) -> None:
     """Whoever asks for the link of another user must not choose where it leads."""
-    await visitor.of(None, base="", host="http://evil.example").post("/password-reset", data={"email": EMAIL})
+    await request_link(visitor.of(None, base="", host="http://evil.example"), "/password-reset", EMAIL)
 
     (event,) = await make.facts("user.password_reset_requested")
     assert event["base_url"] is None
@@ -288,10 +294,8 @@ async def test_the_public_url_is_in_the_mail(settings: Settings, clock: TestCloc
         running_application(settings, clock, base_url="https://example.com/feedback") as below,
         Client(below, token=None, base="", host="http://evil.example") as visitor,
     ):
-        page = await visitor.get("/feedback/password-reset")
-        await visitor.post("/feedback/password-reset", data={"email": EMAIL})
+        await request_link(visitor, "/feedback/password-reset", EMAIL)
 
-    assert '<form method="post" action="/feedback/password-reset">' in page.text
     (event,) = await make.facts("user.password_reset_requested")
     assert event["base_url"] == "https://example.com/feedback"
 
@@ -328,7 +332,8 @@ async def test_a_form_of_another_site_is_rejected(
 ) -> None:
     token = await create_token(make, jane, purpose)
 
-    response = await visitor.post(PATHS[purpose], data={"token": token, **FIELDS.get(purpose, {})}, headers=headers)
+    fields = {"csrf": await read_csrf(visitor), "token": token, **FIELDS.get(purpose, {})}
+    response = await visitor.post(PATHS[purpose], data=fields, headers=headers)
 
     assert response.status_code == (200 if is_own else 403)
     assert (await make.value("SELECT used_at FROM one_time_tokens") is not None) == is_own
@@ -368,7 +373,8 @@ async def test_a_full_queue_of_passwords_is_a_503(
     monkeypatch.setattr(server.services.passwords, "_places", asyncio.Semaphore(MAX_WORKERS))
     token = await create_token(make, jane, PASSWORD_RESET)
 
-    responses = await asyncio.gather(*[post(visitor, PASSWORD_RESET, token) for _ in range(MAX_WORKERS + 1)])
+    fields = {"csrf": await read_csrf(visitor), "token": token, "password": PASSWORD}
+    responses = await asyncio.gather(*[visitor.post("/password-reset", data=fields) for _ in range(MAX_WORKERS + 1)])
 
     assert sorted(response.status_code for response in responses) == [200, 410, 503]
     (unavailable,) = (response for response in responses if response.status_code == 503)

@@ -133,8 +133,8 @@ async def test_a_server_is_not_ready_until_its_database_is_available(
     server_without_database: Application, postgres: Postgres
 ) -> None:
     async with Client(server_without_database, token=None, base="") as visitor:
-        ready, alive, page, home = [
-            await visitor.get(path) for path in ("/health/ready", "/health", "/posts/dark-mode", "/")
+        ready, alive, page, documents = [
+            await visitor.get(path) for path in ("/health/ready", "/health", "/posts/dark-mode", "/docs")
         ]
         postgres.start()
         again = await until_ready(visitor)
@@ -146,7 +146,7 @@ async def test_a_server_is_not_ready_until_its_database_is_available(
     assert (alive.status_code, alive.text) == (200, "success")
     assert (page.status_code, page.headers["retry-after"]) == (503, "2")
     assert "<h1>Back in a moment</h1>" in page.text
-    assert home.status_code == 200
+    assert documents.status_code == 200
     assert again == WELL
 
 

@@ -1,19 +1,21 @@
-"""The plain page of a post, and the few pages around it."""
+"""The page of a post, and the few pages around it."""
 
 import re
 from typing import Any
 
 import httpx
 import pytest
+from babel.dates import format_date
 
 from app.background import flush_page_views
 from app.domain.posts import publishing
+from app.domain.sql.timestamps import to_datetime
 from tests.support.clients import Client
 from tests.support.factory import Factory
 
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' https:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: blob:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;"
 
@@ -29,8 +31,9 @@ async def views(make: Factory, post: int) -> int:
 
 
 def visible_text(html: str) -> str:
-    """The text of the page without tags, with single spaces."""
-    return " ".join(re.sub(r"<[^>]*>", " ", html.partition("<main>")[2]).split())
+    """The text of the main part of the page without tags, with single spaces."""
+    [main] = re.findall(r"<main[^>]*>(.*)</main>", html, re.DOTALL)
+    return " ".join(re.sub(r"<[^>]*>", " ", main).split())
 
 
 async def test_a_page_shows_only_public_data_of_a_post(visitor: Client, make: Factory) -> None:
@@ -41,20 +44,21 @@ async def test_a_page_shows_only_public_data_of_a_post(visitor: Client, make: Fa
     first = await make.comment(post, author=jane, body="Please!")
     await make.comment(post, body="Under way", parent=first, official=True)
     await make.comment(post, body="Between us: never", internal=True)
-    created = await make.value("SELECT created_at FROM posts WHERE id = :id", id=post)
+    day = format_date(to_datetime(await make.value("SELECT created_at FROM posts WHERE id = :id", id=post)), "long")
 
     page = await open_post(visitor, make, post)
 
     assert page.status_code == 200
     assert "<title>Dark mode · Feedback</title>" in page.text
     assert "<p>It <strong>hurts</strong>.</p>" in page.text
-    day = visible_text(page.text).partition(" on ")[2].partition(" It")[0]
-    assert str(created)[:4] in day
     assert visible_text(page.text) == (
-        f"Dark mode Feature Requests Planned 2 votes Posted by Jane Roe on {day} It hurts . 2 comments "
-        f"Jane Roe on {day} Please! Owner on {day} Official Under way"
+        f"Feature Requests 2 Vote 2 votes, Dark mode Dark mode J Jane Roe {day} It hurts . "
+        f"Official update {day} Under way 2 comments Sign in to comment "
+        f"J Jane Roe {day} Please! O Owner {day} Team Under way "
+        f"Progress Asked {day} "
+        "Follow You get an email when the status changes or the team answers. Follow"
     )
-    assert "example.com" not in page.text
+    assert "example.com" not in page.text.replace('="http://feedback.example.com/', "")
     assert "never" not in page.text
 
 
@@ -64,11 +68,13 @@ async def test_a_page_has_the_security_headers(visitor: Client, make: Factory) -
     assert {name: value for name, value in page.headers.items() if name not in ("content-length", "x-request-id")} == {
         "content-type": "text/html; charset=utf-8",
         "content-security-policy": POLICY,
+        "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
         "x-content-type-options": "nosniff",
         "x-frame-options": "DENY",
         "referrer-policy": "strict-origin-when-cross-origin",
         "cross-origin-opener-policy": "same-origin",
         "cache-control": "no-cache",
+        "vary": "Cookie, Accept-Encoding",
     }
 
 
@@ -82,9 +88,9 @@ async def test_user_text_is_escaped_everywhere(visitor: Client, make: Factory) -
     page = await open_post(visitor, make, post)
 
     assert page.status_code == 200
-    assert "<script" not in page.text
+    assert re.findall(r"<script(?! src=\"/static/)", page.text) == []
     assert "<img" not in page.text
-    assert page.text.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 9
+    assert page.text.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 14
     assert page.text.count("<h1>") == 1
 
 
@@ -116,8 +122,7 @@ async def test_a_page_does_not_show_an_email_that_is_the_name_of_a_user(
 
     page = await open_post(visitor, make, post)
 
-    assert "Posted by <b>jane.doe</b>" in page.text
-    assert re.findall(r'<p class="by"><b>(.*?)</b>', page.text) == ["jane.doe", "Jim Roe &lt;jim&gt;"]
+    assert re.findall(r"<b>(.*?)</b>", page.text) == ["jane.doe", "jane.doe", "Jim Roe &lt;jim&gt;"]
     assert "private.example" not in page.text
     # The text of a comment is unchanged, and so is the stored name.
     assert "Write to jane.doe@work.example" in page.text
@@ -263,36 +268,22 @@ async def test_an_image_is_shown_and_attachments_are_linked(
 
     image = created["image_main"].removeprefix("http://feedback.example.com")
     attached = await make.value("SELECT name FROM attachments WHERE kind = 'attachment'")
-    assert f'<img class="picture" src="{image}"' in page.text
-    assert f'<li><a href="/files/{attached}">b&gt;.txt</a> <span class="note">5 Bytes</span></li>' in page.text
+    assert f'<a href="{image}" data-lightbox><img src="{image}"' in page.text
+    assert f'<li><a href="/files/{attached}">b&gt;.txt</a> <span class="quiet">5 Bytes</span></li>' in page.text
     assert (await visitor.get(image)).content == svg
     assert (await visitor.get(f"/files/{attached}")).content == b"12345"
 
 
-async def test_the_home_page_explains_the_server_to_a_browser(visitor: Client) -> None:
-    page = await visitor.get("/")
-
-    assert page.status_code == 200
-    assert "<h1>This is Earshot</h1>" in page.text
-    assert "the REST APIs of two products, ProductLift and Astuto" in visible_text(page.text)
-    for dialect in ("productlift", "astuto"):
-        assert f"earshot keys create --user owner@example.com --dialect {dialect}" in page.text
-    links = set(re.findall(r'<a[^>]* href="([^"]*)"', page.text))
-    assert links == {
-        "/", "/docs", "/productlift/api/v1/docs", "/productlift/api/v1/openapi.json", "/astuto/api/v1/docs",
-        "/astuto/api/v1/openapi.json", "/api-docs/v1/swagger.yaml", "/health", "/health/ready",
-    }  # fmt: skip
-    for link in links:
-        assert (await visitor.get(link)).status_code == 200
-
-
 async def test_pages_use_no_inline_and_no_external_resources(visitor: Client, make: Factory) -> None:
     code = await make.code(await make.post(title="Dark mode", status="New"))
-    for path in ("/", "/docs", f"/p/dark-mode-{code}", "/nowhere", "/productlift/api/v1/docs", "/astuto/api/v1/docs"):
+    for path in (
+        *("/", "/docs", f"/p/dark-mode-{code}", "/nowhere", "/productlift/api/v1/docs", "/astuto/api/v1/docs"),
+        *("/roadmap", "/changelog", "/t/feedback", "/t/roadmap", "/t/changelog", "/embedded_roadmap", "/unsubscribe"),
+    ):
         page = (await visitor.get(path)).text
         assert "<style" not in page
         assert not re.search(r"\sstyle=|\son\w+=", page)
-        assert re.findall(r"<script(?! src=\"/static/)", page) == []
-        assert re.findall(r'(?:src|href)="(?:https?:)?//', page) == []
+        assert re.findall(r"<script(?!(?: defer)? src=\"/static/)", page) == []
+        assert re.findall(r'(?:src|href)="(?:https?:)?//(?!feedback\.example\.com/)', page) == []
         assert page.count("<h1>") == 1
         assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page

@@ -11,7 +11,7 @@ from joserfc.jwk import OctKey
 from app.adapters.encryption import SecretCipher
 from app.application import Application
 from app.domain.users import sign_on
-from app.web.routes.sign_on import safe_path
+from app.web.safe_paths import safe_path
 from tests.conftest import TestClock
 from tests.support.clients import Client
 from tests.support.factory import Factory
@@ -49,16 +49,19 @@ def assert_private(response: httpx.Response) -> None:
 
 @pytest.mark.usefixtures("enabled")
 @pytest.mark.parametrize("parameter", ["token", "sso_token", "jwt"])
-async def test_a_valid_token_creates_the_user(parameter: str, visitor: Client, make: Factory, clock: TestClock) -> None:
+async def test_a_valid_token_creates_the_user_and_signs_in(
+    parameter: str, visitor: Client, make: Factory, clock: TestClock
+) -> None:
     sent = token(clock, name="<Jane> Roe", mrr="99.99")
 
-    page = await visitor.get(f"/sso?{parameter}={sent}&redirect=/p/dark-mode-aBcDeF%3Fpage=2")
+    response = await visitor.get(f"/sso?{parameter}={sent}&redirect=/p/dark-mode-aBcDeF%3Fpage=2")
 
-    assert page.status_code == 200
-    assert "<h1>Hello, &lt;Jane&gt; Roe</h1>" in page.text
-    assert 'href="/p/dark-mode-aBcDeF?page=2"' in page.text
-    assert sent not in page.text
-    assert_private(page)
+    assert (response.status_code, response.headers["location"]) == (302, "/p/dark-mode-aBcDeF?page=2")
+    assert_private(response)
+    assert "&lt;Jane&gt; Roe" in (await visitor.get("/logout")).text
+    [session] = await make.rows("SELECT method, user_id FROM sessions")
+    assert session["method"] == "sign_on"
+    assert session["user_id"] != make.owner
     assert await names(make) == ["Owner", "<Jane> Roe"]
     assert await make.value("SELECT mrr FROM users WHERE uid = 'u-1'") == 99.99
 
@@ -70,7 +73,7 @@ async def test_a_valid_token_creates_the_user(parameter: str, visitor: Client, m
         ({"iat": 1}, "The link has expired."),
         ({"iat": None}, "The link is not valid."),
         ({"email": "nobody"}, "The link is not valid."),
-        ({"email": "owner@example.com"}, "Members of the team do not sign on"),
+        ({"email": "owner@example.com"}, "Members of the team do not sign in with such a link."),
     ],
 )
 async def test_a_refused_token_changes_nothing(
@@ -79,9 +82,11 @@ async def test_a_refused_token_changes_nothing(
     page = await visitor.get(f"/sso?token={token(clock, **claims)}")
 
     assert page.status_code == 403
-    assert "You could not be signed on" in page.text
+    assert "<h1>You could not be signed in</h1>" in page.text
     assert text in page.text
+    assert '<a class="button" href="/login">Sign in another way</a>' in page.text
     assert_private(page)
+    assert await make.rows("SELECT id FROM sessions") == []
     assert await names(make) == ["Owner"]
 
 
@@ -94,7 +99,7 @@ async def test_a_blocked_user_and_a_taken_address_are_refused(visitor: Client, m
     blocked = await visitor.get(f"/sso?token={token(clock)}")
 
     assert (taken.status_code, blocked.status_code) == (403, 403)
-    assert "Another account has this e-mail address." in taken.text
+    assert "Another account has this email address." in taken.text
     assert "This account is blocked." in blocked.text
 
 
@@ -151,9 +156,8 @@ async def test_a_page_with_a_token_leads_there_and_back_without_it(
     assert_private(response)
     target = urlsplit(response.headers["location"])
     assert (target.path, parse_qs(target.query)) == ("/sso", {"token": [sent], "redirect": [f"{path}?a=1&b=%26"]})
-    page = await visitor.get(response.headers["location"])
-    assert page.status_code == 200
-    assert f'href="{path}?a=1&amp;b=%26"' in page.text
+    back = await visitor.get(response.headers["location"])
+    assert (back.status_code, back.headers["location"]) == (302, f"{path}?a=1&b=%26")
     assert (await visitor.get(f"/?{parameter}={sent}")).status_code == 302
     assert (await visitor.get(f"{path}?{parameter}=")).status_code == 200
     assert (await visitor.head(f"{path}?{parameter}={sent}")).status_code == 200
@@ -176,13 +180,29 @@ async def test_an_embedded_page_is_shown_whether_the_token_is_valid_or_not(
 
         assert (first.status_code, second.status_code, second.headers["location"]) == (302, 302, page)
     assert await names(make) == ["Owner", "Jane Roe"]
+    # Frames on other sites have no cookies.
+    assert await make.rows("SELECT id FROM sessions") == []
 
 
 @pytest.mark.usefixtures("enabled")
-async def test_a_known_user_is_greeted_by_the_stored_name(visitor: Client, clock: TestClock) -> None:
+async def test_a_user_who_awaits_approval_is_refused(visitor: Client, make: Factory, clock: TestClock) -> None:
     await visitor.get(f"/sso?token={token(clock)}")
+    await make.run("DELETE FROM sessions")
+    await make.run("UPDATE users SET awaits_approval = TRUE WHERE uid = 'u-1'")
 
-    assert "<h1>Hello, Jane Roe</h1>" in (await visitor.get(f"/sso?token={token(clock, name=None)}")).text
+    page = await visitor.get(f"/sso?token={token(clock)}")
+
+    assert page.status_code == 403
+    assert "The team has not approved this account yet." in page.text
+    assert await make.rows("SELECT id FROM sessions") == []
+
+
+@pytest.mark.usefixtures("enabled")
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "/%5Cevil.example"])
+async def test_the_sign_on_never_leads_to_another_site(visitor: Client, clock: TestClock, target: str) -> None:
+    response = await visitor.get(f"/sso?token={token(clock)}&redirect={target}")
+
+    assert (response.status_code, response.headers["location"]) == (302, "/")
 
 
 @pytest.mark.parametrize(
@@ -217,5 +237,5 @@ async def test_a_token_of_one_portal_is_not_valid_on_another(visitor: Client, ma
         for host in ("one.example.com", "two.example.com", "unknown.example.com")
     ]
 
-    assert statuses == [200, 404, 404]
+    assert statuses == [302, 404, 404]
     assert sorted(await names(make)) == ["Jane Roe", "Owner", "Owner"]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
@@ -10,9 +11,10 @@ import pytest
 
 from app.application import Application
 from app.domain.models.posts import MODERATION_STATES
-from app.domain.portals import portals, public_lists, statuses, tabs, widgets
-from app.domain.portals.public_lists import MAX_COLUMN_POSTS, PAGE_POSTS
+from app.domain.portals import overviews, portals, statuses, tabs, widgets
+from app.domain.portals.overviews import MAX_COLUMN_POSTS
 from app.domain.posts import moderation, update
+from app.domain.posts.visible_posts import PAGE_POSTS
 from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.clients import Client
@@ -33,13 +35,14 @@ def visitor(anyone: Client) -> Client:
 
 def text_of(page: httpx.Response) -> str:
     assert page.status_code == 200
-    return visible_text(page.text.replace('<main class="embedded">', "<main>"))
+    return visible_text(page.text)
 
 
 def titles(page: httpx.Response) -> list[str]:
-    """The texts of the links to posts."""
+    """The texts of the links to posts. In a frame they open another window, since no post may be shown there."""
     assert page.status_code == 200
-    return re.findall(r'<a href="/p/[^"]*" target="_blank" rel="noopener">([^<]*)</a>', page.text)
+    in_window = ' target="_blank" rel="noopener"' if '<main class="embedded">' in page.text else ""
+    return re.findall(rf'<a href="/p/[^"]*"{in_window}>([^<]*)</a>', page.text)
 
 
 def frame_ancestors(response: httpx.Response) -> str | None:
@@ -64,13 +67,15 @@ async def test_a_tab_shows_its_visible_posts_those_with_the_most_votes_first(mak
     unpublished = await make.post(title="Unpublished", status="Planned")
     await make.run("UPDATE posts SET published = false WHERE id = :id", id=unpublished)
 
-    page = await visitor.get("/t/roadmap")
+    page = await visitor.get(f"/t/roadmap?widget_id={await make.widget(tab='roadmap')}")
+    empty = await visitor.get(f"/t/changelog?widget_id={await make.widget(tab='changelog')}")
 
-    assert text_of(page) == "Roadmap Export Planned 1 vote Dark mode Planned 0 votes"
+    assert text_of(page) == "Roadmap 1 vote Export Planned 0 votes Dark mode Planned"
     assert "<title>Roadmap · Feedback</title>" in page.text
     link = f'<a href="/p/export-{await make.code(posts["Export"])}" target="_blank" rel="noopener">Export</a>'
     assert link in page.text
-    assert text_of(await visitor.get("/t/changelog")) == "Changelog There are no posts here yet."
+    assert titles(await visitor.get("/t/roadmap")) == ["Export", "Dark mode"]
+    assert text_of(empty) == "Changelog There are no posts here yet."
 
 
 async def test_the_posts_of_a_changelog_are_sorted_by_the_change_of_their_status(
@@ -83,22 +88,23 @@ async def test_the_posts_of_a_changelog_are_sorted_by_the_change_of_their_status
         )
     await make.vote(second, make.owner)
 
-    assert titles(await visitor.get("/t/changelog")) == ["First", "Third", "Second"]
+    for query in ("", f"?widget_id={await make.widget()}"):
+        assert titles(await visitor.get(f"/t/changelog{query}")) == ["First", "Third", "Second"]
 
 
 async def test_a_tab_has_pages(make: Factory, visitor: Client) -> None:
     for number in range(PAGE_POSTS * 2 + 3):
-        await make.post(title=f"Post {number:02}", status="Planned")
-    widget = await make.widget(tab="roadmap")
+        await make.post(title=f"Post {number:02}", status="New")
+    widget = await make.widget(tab="feedback")
     expected = [f"Post {number:02}" for number in reversed(range(PAGE_POSTS * 2 + 3))]
 
-    for address in ("/t/roadmap", f"/t/roadmap?widget_id={widget}"):
+    for address in ("/t/feedback", f"/t/feedback?widget_id={widget}"):
         pages, path = [], address
         while path:
             page = await visitor.get(path)
             pages.append(page)
-            path = "".join(re.findall(r'<a href="([^"]*)" rel="next">Next page</a>', page.text)).replace("&amp;", "&")
-        previous = re.findall(r'<a href="([^"]*)" rel="prev">', pages[1].text)
+            path = "".join(re.findall(r'rel="next" href="([^"]*)">Next page</a>', page.text)).replace("&amp;", "&")
+        previous = re.findall(r'rel="prev" href="([^"]*)">', pages[1].text)
 
         assert [title for page in pages for title in titles(page)] == expected
         assert [len(titles(page)) for page in pages] == [PAGE_POSTS, PAGE_POSTS, 3]
@@ -106,7 +112,8 @@ async def test_a_tab_has_pages(make: Factory, visitor: Client) -> None:
         # Every page of a widget may be framed, not only the first.
         assert {frame_ancestors(page) for page in pages} == {"*" if "?" in address else "'none'"}
     for page in ("4", "0", "-1", "x", "1.0", "100000", "9" * 40, "٣", ""):
-        assert (await visitor.get("/t/roadmap", params={"page": page})).status_code == 404, page
+        for tab in ("feedback", "roadmap"):
+            assert (await visitor.get(f"/t/{tab}", params={"page": page})).status_code == 404, page
 
 
 async def test_texts_are_escaped(make: Factory, visitor: Client) -> None:
@@ -115,7 +122,7 @@ async def test_texts_are_escaped(make: Factory, visitor: Client) -> None:
     await make.run("UPDATE tabs SET name = :name WHERE url = 'roadmap'", name=HOSTILE)
     await make.act(lambda work: portals.update_setting(work, setting="title", value=HOSTILE))
 
-    for path in ("/t/roadmap", "/embedded_roadmap"):
+    for path in ("/t/roadmap", f"/t/roadmap?widget_id={await make.widget()}", "/embedded_roadmap"):
         page = await visitor.get(path)
 
         assert page.text.count("&lt;script&gt;alert(1)") >= 3, path
@@ -162,7 +169,7 @@ async def test_an_embedded_page_runs_scripts_of_this_server_only(make: Factory, 
     plain, embedded = await visitor.get("/t/feedback"), await visitor.get(f"/t/feedback?widget_id={widget}")
     own_policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; base-uri 'none'; "
 
-    assert "script" not in plain.headers["content-security-policy"] + plain.text
+    assert "form-action 'self'; frame-ancestors 'none'" in plain.headers["content-security-policy"]
     assert embedded.headers["content-security-policy"] == own_policy + "form-action 'none'; frame-ancestors *"
     assert {
         name: value for name, value in embedded.headers.items() if name not in ("content-length", "x-request-id")
@@ -176,7 +183,7 @@ async def test_an_embedded_page_runs_scripts_of_this_server_only(make: Factory, 
     }
     assert re.findall(r"<script[^>]*src=\"([^\"?]*)", embedded.text) == ["/static/embedded.js"]
     # The header of a whole page would only take space there.
-    assert ('<header class="top">' in plain.text, '<header class="top">' in embedded.text) == (True, False)
+    assert ('<header class="site">' in plain.text, '<header class="site">' in embedded.text) == (True, False)
 
 
 async def test_only_widgets_and_the_roadmap_may_be_framed(make: Factory, visitor: Client, server: Application) -> None:
@@ -185,9 +192,10 @@ async def test_only_widgets_and_the_roadmap_may_be_framed(make: Factory, visitor
         "segment": f"dark-mode-{await make.code(post)}",
         "slug": "dark-mode",
         "tab": "roadmap",
-        "name": "page.css",
+        "code": await make.code(post),
+        "name": "tokens.css",
     }
-    values |= {"widget": await make.widget(), "name:path": "page.css", "path:path": "posts"}
+    values |= {"widget": await make.widget(), "name:path": "tokens.css", "path:path": "posts"}
     framed, denied = set(), set()
     for path in page_paths(server):
         response = await visitor.get(re.sub(r"{([^}]*)}", lambda match: values[match[1]], path))
@@ -242,7 +250,7 @@ async def test_a_broken_widget_shows_a_message_that_any_site_may_frame(make: Fac
     for pages, text in ((dialogs, f"{message} Close"), (frames, message)):
         for page in pages:
             assert page.status_code == 404
-            assert visible_text(page.text.replace('<main class="embedded">', "<main>")) == text
+            assert visible_text(page.text) == text
             assert frame_ancestors(page) == "*"
             assert page.headers["cache-control"] == "no-store"
             assert re.findall(r"<script[^>]*src=\"([^\"?]*)", page.text) == ["/static/embedded.js"]
@@ -286,7 +294,10 @@ async def test_the_roadmap_has_a_column_for_each_of_its_statuses(make: Factory, 
 
     page = await visitor.get("/embedded_roadmap")
 
-    assert text_of(page) == "Roadmap In Progress No posts Planned Export 1 vote Dark mode 0 votes"
+    assert text_of(page) == (
+        "Roadmap In Progress Posts appear here when their status is “In Progress”. "
+        "Planned Export 1 vote Feature Requests Dark mode 0 votes Feature Requests"
+    )
     assert frame_ancestors(page) == "*"
     for row in await make.act(statuses.list_all):
         await make.act(lambda work, status=row["id"]: statuses.edit(work, status, show_in_roadmap=False))
@@ -301,7 +312,7 @@ async def test_a_column_of_the_roadmap_has_a_limit(make: Factory, visitor: Clien
 
     assert titles(page) == [f"Post {number:02}" for number in reversed(range(1, MAX_COLUMN_POSTS + 1))]
     assert f"Only the {MAX_COLUMN_POSTS} posts with the most votes are shown." in page.text
-    planned, *_ = await make.act(public_lists.roadmap)
+    planned, *_ = await make.act(overviews.roadmap)
     assert (len(planned.posts), planned.has_more) == (MAX_COLUMN_POSTS, True)
 
 
@@ -342,8 +353,11 @@ def test_the_scripts_evaluate_no_text() -> None:
 
 
 PUBLIC_PATHS = (
+    "/",
+    "/roadmap",
+    "/changelog",
+    "/boards/feature-requests",
     "/t/roadmap",
-    "/embedded_roadmap",
     "/posts/dark-mode",
     "/p/dark-mode-{code}",
     "/p/dark-mode-{code}/edit",
@@ -354,16 +368,20 @@ async def test_a_private_portal_has_no_public_pages(make: Factory, visitor: Clie
     post = await make.post(title="Dark mode", status="Planned")
     paths = [path.format(code=await make.code(post)) for path in PUBLIC_PATHS]
     widget = await make.widget()
-    paths += [f"/t/roadmap?widget_id={widget}", f"/widgets/{widget}"]
-    assert {(await visitor.get(path)).status_code for path in paths} == {200, 302}
+    embedded = [f"/widgets/{widget}", "/embedded_roadmap"]
+    paths.append(f"/t/roadmap?widget_id={widget}")
+    assert {(await visitor.get(path)).status_code for path in paths + embedded} == {200, 302}
 
     await make.act(lambda work: portals.update_setting(work, setting="is_private", value=True))
 
-    missing = dict.fromkeys(paths, await visitor.get("/p/zzzzzz"))
-    missing[f"/widgets/{widget}"] = await visitor.get(f"/widgets/{UNKNOWN}")
-    for path in paths:
+    for path in (*paths, "/p/zzzzzz", "/t/nowhere"):
         page = await visitor.get(path)
-        assert (page.status_code, page.text) == (404, missing[path].text), path
+        assert (page.status_code, page.content) == (303, b""), path
+        assert page.headers["location"] == f"/login?next={quote(path, safe='')}"
+    for path, missing in zip(embedded, (f"/widgets/{UNKNOWN}", "/nowhere"), strict=True):
+        page = await visitor.get(path)
+        assert page.status_code == 404, path
+        assert page.text.replace(path, missing) == (await visitor.get(missing)).text, path
     framed = []
     for path in (f"/t/roadmap?widget_id={widget}", f"/t/roadmap?widget_id={UNKNOWN}"):
         framed.append(await visitor.get(path, headers=IN_FRAME))
@@ -371,9 +389,9 @@ async def test_a_private_portal_has_no_public_pages(make: Factory, visitor: Clie
     assert framed[0].text == framed[1].text
     # Its APIs, and the pages about the server, are the same as before.
     assert (await productlift.get("/posts")).json()["total"] == 1
-    assert {(await visitor.get(path)).status_code for path in ("/", "/docs", "/widgets_sdk", "/health")} == {200}
+    assert {(await visitor.get(path)).status_code for path in ("/docs", "/widgets_sdk", "/health")} == {200}
     await make.act(lambda work: portals.update_setting(work, setting="is_private", value=False))
-    assert {(await visitor.get(path)).status_code for path in paths} == {200, 302}
+    assert {(await visitor.get(path)).status_code for path in paths + embedded} == {200, 302}
 
 
 async def test_only_the_private_portal_is_hidden(make: Factory, visitor: Client) -> None:
@@ -386,7 +404,7 @@ async def test_only_the_private_portal_is_hidden(make: Factory, visitor: Client)
         for host in ("feedback", "ideas", "elsewhere")
     ]
 
-    assert pages == [200, 404, 404]
+    assert pages == [200, 303, 404]
 
 
 async def test_a_hidden_post_leaves_its_tab_at_once(make: Factory, visitor: Client) -> None:

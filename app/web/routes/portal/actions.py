@@ -17,7 +17,7 @@ from app.web.forms import read_form, require_own_site
 from app.web.portal_pages import PortalPages
 from app.web.rate_limit import PageRateLimit
 from app.web.routes.portal.post import PostPages, parse_code, post_path
-from app.web.routes.sign_on import safe_path
+from app.web.safe_paths import safe_path
 from app.web.viewer import FORM_FIELD, SignInRequired, Viewer, Viewers
 
 _DONE_ALREADY: Final = frozenset({"vote.taken", "vote.missing"})

@@ -10,7 +10,7 @@ from app.web import appearance
 from app.web.cookies import THEME, THEMES, Cookies
 from app.web.forms import read_form, require_own_site
 from app.web.portal_pages import PortalPages
-from app.web.routes.sign_on import safe_path
+from app.web.safe_paths import safe_path
 from app.web.viewer import Viewers
 
 _FOREVER: Final = "public, max-age=31536000, immutable"

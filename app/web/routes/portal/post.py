@@ -17,10 +17,10 @@ from app.adapters.storage.signed_urls import FileSigner
 from app.adapters.storage.stored_uploads import HARMLESS
 from app.api.services import PageViews
 from app.domain.permissions import Permission, is_allowed
-from app.domain.portals.public_lists import PublicSummary
 from app.domain.posts import post_page
 from app.domain.posts.post_page import PostPage
 from app.domain.posts.public import PublicComment, PublicPost
+from app.domain.posts.visible_posts import PostSummary
 from app.domain.sql.timestamps import Timestamp
 from app.domain.unit_of_work import UnitOfWork
 from app.web.drafts import Drafts
@@ -70,9 +70,14 @@ class _ShownStep:
     at: Timestamp
 
 
-def post_path(post: PublicPost | PublicSummary) -> str:
+def post_path(post: PublicPost | PostSummary) -> str:
     """The path of the post's page on its portal."""
-    return f"/p/{quote(post.slug, safe='')}-{post.code}"
+    return make_path(post.slug, post.code)
+
+
+def make_path(slug: str, code: str) -> str:
+    """The path of the page of the post with this slug and code."""
+    return f"/p/{quote(slug, safe='')}-{code}"
 
 
 class PostPages:

@@ -1,0 +1,115 @@
+"""The error pages: in the look of the portal on the request's host, also while the database is not available."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import anyio.to_thread
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.domain.errors import Conflict, Forbidden, NotFound, ServiceUnavailable, ValidationFailed, ValueOutOfRange
+from app.web.portal_language import PortalLanguage
+from app.web.portal_pages import PortalPages
+from app.web.rate_limit import PageRateLimit
+from app.web.templating import FORBIDDEN
+from app.web.viewer import SignInRequired, Viewer, Viewers, own_path
+
+_WITHOUT_DATABASE: Final = frozenset({429, 500, 503})
+"""These pages protect the database, or say that it is not available."""
+_RETRY_SECONDS: Final = "2"
+_STATUSES: Final[Mapping[type[Exception], int]] = {
+    NotFound: 404,
+    Conflict: 409,
+    ValidationFailed: 422,
+    ValueOutOfRange: 422,
+}
+"""Of the errors of rules that a page has no words for."""
+
+
+class ErrorPages:
+    """Responds to the exceptions of the pages."""
+
+    def __init__(self, pages: PortalPages, viewers: Viewers, limiter: PageRateLimit, language: PortalLanguage) -> None:
+        self._pages = pages
+        self._viewers = viewers
+        self._limiter = limiter
+        self._language = language
+
+    def register(self, app: FastAPI) -> None:
+        """Let the application respond to exceptions with these pages."""
+        handlers: dict[type[Exception], Any] = {
+            HTTPException: self._respond_to_http_error,
+            SignInRequired: self._respond_to_sign_in_required,
+            Forbidden: self._respond_to_missing_right,
+            ServiceUnavailable: self._respond_to_unavailable,
+            Exception: self._respond_to_server_error,
+            **dict.fromkeys(_STATUSES, self._respond_to_domain_error),
+        }
+        for error, handler in handlers.items():
+            app.add_exception_handler(error, handler)
+
+    async def _respond_to_http_error(self, request: Request, error: HTTPException) -> Response:
+        """No route, no such row, a form that can't be read, or too many requests."""
+        if error.status_code != 429:
+            # The rate limit is a dependency of the routes, so a request without a route has not been counted yet.
+            try:
+                await anyio.to_thread.run_sync(self._limiter, request)
+            except HTTPException as too_many_requests:
+                error = too_many_requests
+        return await self._respond(request, error.status_code, headers=error.headers)
+
+    async def _respond_to_sign_in_required(self, request: Request, required: SignInRequired) -> Response:
+        response = self._pages.redirect_to_sign_in(required.next_path)
+        if "hx-request" in request.headers:
+            # htmx would put the page of sign-in into a part of this one.
+            return Response(headers={"HX-Redirect": response.headers["location"], "Cache-Control": "no-store"})
+        return response
+
+    async def _respond_to_missing_right(self, request: Request, error: Forbidden) -> Response:
+        """Signing in helps a visitor; a user needs another role."""
+        viewer = await self._find_viewer(request)
+        if viewer is None or viewer.user is not None:
+            return await self._respond(request, 403, texts=FORBIDDEN)
+        # A form can't be sent again by a link.
+        next_path = own_path(request) if request.method in ("GET", "HEAD") else "/"
+        return await self._respond_to_sign_in_required(request, SignInRequired(next_path))
+
+    async def _respond_to_domain_error(self, request: Request, error: Exception) -> Response:
+        return await self._respond(request, _STATUSES[type(error)])
+
+    async def _respond_to_unavailable(self, request: Request, error: ServiceUnavailable) -> Response:
+        return await self._respond(request, 503, headers={"Retry-After": _RETRY_SECONDS})
+
+    async def _respond_to_server_error(self, request: Request, error: Exception) -> Response:
+        return await self._respond(request, 500)
+
+    async def _respond(
+        self,
+        request: Request,
+        status: int,
+        *,
+        texts: tuple[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        if status in _WITHOUT_DATABASE:
+            return self._respond_without_database(request, status, headers)
+        try:
+            viewer = await self._find_viewer(request)
+        except ServiceUnavailable:
+            return self._respond_without_database(request, status, headers)
+        if viewer is None:
+            return self._pages.error_without_portal(status, headers)
+        return self._pages.error(request, viewer, status, texts=texts, headers=headers)
+
+    def _respond_without_database(self, request: Request, status: int, headers: Mapping[str, str] | None) -> Response:
+        locale = self._language.recall(request)
+        return self._pages.error_without_database(request, status, locale=locale, headers=headers)
+
+    async def _find_viewer(self, request: Request) -> Viewer | None:
+        """The viewer, or None if the host has no portal."""
+        try:
+            return await self._viewers.find(request)
+        except HTTPException:
+            return None
