@@ -15,7 +15,7 @@ OWN_PATHS: Final = frozenset(
         *("api", "api-docs", "astuto", "boards", "changelog", "changelog.atom", "confirm-email", "docs"),
         *("embedded_roadmap", "f", "feed.atom", "files", "health", "http_api", "invitation", "notifications", "p"),
         *("password-reset", "portal.css", "posts", "productlift", "roadmap", "roadmap.atom", "robots.txt"),
-        *("sitemap.xml", "sso", "static", "t", "theme", "unsubscribe", "widgets", "widgets_sdk"),
+        *("sitemap.xml", "sso", "static", "submit", "t", "theme", "unsubscribe", "widgets", "widgets_sdk"),
         *("login", "logout", "o_auths", "profile", "register", "sign-in"),
     }
 )

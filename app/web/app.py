@@ -99,6 +99,7 @@ def build(
     passkeys_of_browsers = Passkeys(services.cipher, services.clock)
     browser_sessions = BrowserSessions(database, viewers, portal_pages, cookies)
     sign_in_pages = SignInPages(portal_pages, viewers, browser_sessions, database, passkeys_of_browsers, public_address)
+    bot_check = BotCheck(services.cipher, services.clock)
     stored = services.uploads
     drafts = Drafts(stored.files, services.sealed_values, cookies)
     posts = PostPages(portal_pages, database, public_address, services.views, texts, services.signer, drafts)
@@ -131,7 +132,7 @@ def build(
         tabs.router(portal_pages, viewers, database, texts, embedded_pages),
         overviews.router(portal_pages, viewers, database, texts),
         board.router(portal_pages, viewers, database, texts),
-        submit.router(portal_pages, viewers, database, stored, services.sealed_values, drafts, form_limiter),
+        submit.router(portal_pages, viewers, database, stored, services.sealed_values, bot_check, drafts, form_limiter),
         own_posts.router(portal_pages, viewers, posts, database, stored, drafts, form_limiter),
         comments.router(portal_pages, viewers, posts, database, drafts, form_limiter),
         post.router(portal_pages, viewers, posts),
@@ -146,6 +147,7 @@ def build(
             viewers,
             sign_in_pages,
             browser_sessions,
+            bot_check,
             form_limiter,
             account_limit,
         ),
@@ -198,11 +200,11 @@ def _sign_in_routers(
     viewers: Viewers,
     sign_in_pages: SignInPages,
     browser_sessions: BrowserSessions,
+    bot_check: BotCheck,
     form_limiter: PageRateLimit,
     account_limit: AccountLimit,
 ) -> list[APIRouter]:
     database, passwords = services.database, services.passwords
-    bot_check = BotCheck(services.cipher, services.clock)
     return [
         sign_in.router(
             pages, viewers, sign_in_pages, browser_sessions, database, passwords, account_limit, form_limiter

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -59,11 +58,11 @@ class ErrorPages:
         return await self._respond(request, error.status_code, headers=error.headers)
 
     async def _respond_to_sign_in_required(self, request: Request, required: SignInRequired) -> Response:
-        path = f"/login?{urlencode({'next': required.next_path})}"
+        response = self._pages.redirect_to_sign_in(required.next_path)
         if "hx-request" in request.headers:
             # htmx would put the page of sign-in into a part of this one.
-            return Response(headers={"HX-Redirect": self._pages.link(path), "Cache-Control": "no-store"})
-        return self._pages.redirect(path)
+            return Response(headers={"HX-Redirect": response.headers["location"], "Cache-Control": "no-store"})
+        return response
 
     async def _respond_to_missing_right(self, request: Request, error: Forbidden) -> Response:
         """Signing in helps a visitor; a user needs another role."""

@@ -4,7 +4,8 @@ from typing import Final
 
 from starlette.requests import Request
 
-from app.adapters.translations import N_, load_translation
+from app.adapters.translations import N_
+from app.web.field_messages import translate
 
 PARAMETER: Final = "notice"
 
@@ -43,9 +44,3 @@ def find_notice(request: Request, locale: str) -> str | None:
     """The text that the request asks for, in this language."""
     text = _TEXTS.get(request.query_params.get(PARAMETER, ""))
     return None if text is None or request.method not in ("GET", "HEAD") else translate(locale, text)
-
-
-def translate(locale: str, text: str, **values: object) -> str:
-    """The text in the language of a page. `values` replace its placeholders."""
-    translated = load_translation(locale).catalogue.gettext(text)
-    return translated % values if values else translated

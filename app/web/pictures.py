@@ -11,8 +11,8 @@ from app.adapters.storage.stored_uploads import StoredUploads
 from app.adapters.translations import N_
 from app.domain.posts.attachments import DEFAULT_NAME, StoredFile
 from app.http.multipart import Upload
+from app.web.field_messages import translate
 from app.web.forms import UploadForm
-from app.web.notices import translate
 from app.web.viewer import Viewer
 
 FIELD: Final = "images"

@@ -4,7 +4,7 @@ from typing import Final
 
 from app.adapters.translations import N_
 from app.domain.errors import ValidationFailed
-from app.web.notices import translate
+from app.web.field_messages import translate
 
 _MESSAGES: Final = {
     ("title", "blank"): N_("Enter a title."),
@@ -18,7 +18,6 @@ _MESSAGES: Final = {
     ("board", "mandatory"): N_("There is no board yet that could take your post."),
 }
 STALE: Final = N_("This page was open for too long. Nothing is lost: send it once more.")
-TOO_QUICK: Final = N_("That was very quick. Read it once more, then send it again.")
 TOO_LARGE: Final = N_("Too large")
 TEXT_TOO_LARGE: Final = N_("A text can have at most %(maximum)s characters. Go back and shorten it.")
 

@@ -147,7 +147,7 @@ async def test_a_vote_that_is_refused_shows_why(browser: Browser, address: str, 
 
     await page.until_loaded(page.value("document.querySelector('.vote-large button').click()"))
 
-    assert await page.value("document.querySelector('h1').textContent") == "That has changed"
+    assert await page.value("document.querySelector('h1').textContent") == "That is not possible any more"
 
 
 async def test_replies_and_edits_open_below_the_comment(browser: Browser, address: str, make: Factory) -> None:

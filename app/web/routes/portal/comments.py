@@ -10,14 +10,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.adapters.database import Database
-from app.domain.errors import Forbidden, NotFound, ValidationFailed
+from app.domain.errors import Forbidden, NotFound, ValidationFailed, ValueOutOfRange
 from app.domain.posts import comments, editing, texts, visibility
 from app.domain.posts.editing import EditableComment
 from app.domain.posts.post_page import PostPage
 from app.domain.unit_of_work import UnitOfWork
 from app.web.drafts import Drafts
+from app.web.field_messages import translate
 from app.web.forms import limit_form, read_form, require_own_site
-from app.web.notices import add_notice, translate
+from app.web.notices import add_notice
 from app.web.portal_pages import PortalPages
 from app.web.post_messages import STALE, TEXT_TOO_LARGE, TOO_LARGE, describe_errors
 from app.web.rate_limit import PageRateLimit
@@ -261,7 +262,7 @@ class _CommentPages:
         page = await self._posts.find_by_code(viewer, code)
         try:
             comment_id = await self._database.write(lambda work: form.write(work, user.user_id, text), viewer.context)
-        except Forbidden:
+        except (Forbidden, ValueOutOfRange):
             raise HTTPException(404) from None
         response = self._pages.redirect(add_notice(f"{post_path(page.post)}#comment-{comment_id}", form.notice))
         await self._drafts.delete(request, response, viewer, form=form.name)
@@ -274,18 +275,13 @@ class _CommentPages:
             comment = await self._database.read(
                 lambda work: editing.find_comment(work, code, comment_id), viewer.context
             )
-        except (NotFound, Forbidden):
+        except (NotFound, Forbidden, ValueOutOfRange):
             raise HTTPException(404) from None
         return page, comment
 
     def _refuse_large(self, request: Request, viewer: Viewer) -> Response:
-        return self._pages.respond(
-            request,
-            viewer,
-            "portal/error.html",
-            status=413,
-            title=translate(viewer.locale, TOO_LARGE),
-            message=translate(viewer.locale, TEXT_TOO_LARGE, maximum=texts.MAX_COMMENT),
+        return self._pages.error(
+            request, viewer, 413, texts=(TOO_LARGE, translate(viewer.locale, TEXT_TOO_LARGE, maximum=texts.MAX_COMMENT))
         )
 
 

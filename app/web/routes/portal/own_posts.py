@@ -21,8 +21,9 @@ from app.domain.posts.update import PostUpdate
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET
 from app.web.drafts import Drafts
+from app.web.field_messages import translate
 from app.web.forms import limit_form, read_fields, read_form, require_own_site
-from app.web.notices import add_notice, translate
+from app.web.notices import add_notice
 from app.web.portal_pages import PortalPages
 from app.web.post_messages import STALE, TEXT_TOO_LARGE, TOO_LARGE, describe_errors
 from app.web.rate_limit import PageRateLimit
@@ -254,13 +255,11 @@ class _OwnPosts:
         return RedirectResponse(self._pages.link(post_path(page.post)), 302, {"Cache-Control": "no-cache"})
 
     def _refuse_large(self, request: Request, viewer: Viewer) -> Response:
-        return self._pages.respond(
+        return self._pages.error(
             request,
             viewer,
-            "portal/error.html",
-            status=413,
-            title=translate(viewer.locale, TOO_LARGE),
-            message=translate(viewer.locale, TEXT_TOO_LARGE, maximum=texts.MAX_DESCRIPTION),
+            413,
+            texts=(TOO_LARGE, translate(viewer.locale, TEXT_TOO_LARGE, maximum=texts.MAX_DESCRIPTION)),
         )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Final, Self
 
 from fastapi import APIRouter, Depends
@@ -21,12 +20,14 @@ from app.domain.posts.create import CreatedPost, NewPost
 from app.domain.posts.visible_posts import PostSummary
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.web import pictures
+from app.web.bot_check import TOO_QUICK, BotCheck
 from app.web.drafts import Drafts
+from app.web.field_messages import translate
 from app.web.forms import UploadForm, limit_form, read_upload_form, require_own_site
-from app.web.notices import add_notice, translate
+from app.web.notices import add_notice
 from app.web.pictures import NO_PICTURES, FormPictures, Pictures
 from app.web.portal_pages import PortalPages
-from app.web.post_messages import STALE, TOO_LARGE, TOO_QUICK, describe_errors
+from app.web.post_messages import STALE, TOO_LARGE, describe_errors
 from app.web.rate_limit import PageRateLimit
 from app.web.routes.portal.actions import change_vote
 from app.web.routes.portal.post import parse_code
@@ -36,15 +37,9 @@ PATH: Final = "/submit"
 FORM: Final = "submit"
 """The name of the form's draft."""
 MAX_TEXT_BYTES: Final = limit_form(texts.MAX_TITLE + texts.MAX_DESCRIPTION)
-MIN_FILL_SECONDS: Final = 3
-"""Programs fill forms faster than people. Only visitors without an account have to take this long."""
-MAX_FILL: Final = timedelta(days=7)
-HONEYPOT: Final = "website"
-"""A field that people don't see and programs fill."""
 
 _METHODS: Final = ["GET", "HEAD"]
 _TEXTS: Final = ("title", "description", "board", "category")
-_SHOWN: Final = "shown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +52,7 @@ class _Entry:
     """An id, or in the address of the page a slug."""
     category: str = ""
     shown_at: str = ""
-    """When the page was first shown, sealed."""
+    """When the page was first shown: see `BotCheck`."""
 
     @classmethod
     def parse(cls, fields: Mapping[str, str]) -> Self:
@@ -90,12 +85,13 @@ def router(
     database: Database,
     uploads: Uploads,
     sealed_values: SealedValues,
+    bot_check: BotCheck,
     drafts: Drafts,
     form_limiter: PageRateLimit,
 ) -> APIRouter:
     """GET, HEAD and POST of /submit, GET of /submit/similar."""
     routes = APIRouter()
-    submission = _Submission(pages, viewers, database, uploads, sealed_values, drafts)
+    submission = _Submission(pages, viewers, database, uploads, sealed_values, bot_check, drafts)
 
     @routes.api_route(PATH, methods=_METHODS)
     async def show_form(request: Request) -> Response:
@@ -143,13 +139,14 @@ class _Submission:
         database: Database,
         uploads: Uploads,
         sealed_values: SealedValues,
+        bot_check: BotCheck,
         drafts: Drafts,
     ) -> None:
         self._pages = pages
         self._viewers = viewers
         self._database = database
         self._uploads = uploads
-        self._sealed_values = sealed_values
+        self._bot_check = bot_check
         self._pictures = Pictures(sealed_values)
         self._drafts = drafts
 
@@ -166,7 +163,7 @@ class _Submission:
     ) -> Response:
         """The form. `draft_images` tells whether pictures of a draft are missing; None if the texts are no draft."""
         choices = await self._database.read(_list_choices, viewer.context)
-        shown_at = entry.shown_at or self._sealed_values.seal(_SHOWN, viewer.portal["id"], None)
+        shown_at = entry.shown_at or self._bot_check.stamp()
         return self._pages.respond(
             request,
             viewer,
@@ -201,7 +198,7 @@ class _Submission:
             return await self._keep_for_sign_in(request, viewer, form, entry, next_path=PATH)
         if not self._viewers.is_own_form(viewer, fields.get(FORM_FIELD, "")):
             errors["form"] = translate(viewer.locale, STALE)
-        elif viewer.user is None and not self._is_human(viewer, entry, fields):
+        elif viewer.user is None and not self._bot_check.is_passed(fields):
             errors["form"] = translate(viewer.locale, TOO_QUICK)
         # A form that comes back for its similar posts would lose the files that were chosen.
         is_similar_due = not errors and "similar_seen" not in fields and not form.list_files(pictures.FIELD)
@@ -231,14 +228,13 @@ class _Submission:
     def refuse_large(self, request: Request, viewer: Viewer) -> Response:
         """The page for a form that is too large to be read."""
         maximum = pictures.MAX_FORM_BYTES >> 20
-        return self._pages.respond(
+        return self._pages.error(
             request,
             viewer,
-            "portal/error.html",
-            status=413,
-            title=translate(viewer.locale, TOO_LARGE),
-            message=translate(
-                viewer.locale, pictures.FORM_TOO_LARGE, characters=texts.MAX_DESCRIPTION, megabytes=maximum
+            413,
+            texts=(
+                TOO_LARGE,
+                translate(viewer.locale, pictures.FORM_TOO_LARGE, characters=texts.MAX_DESCRIPTION, megabytes=maximum),
             ),
         )
 
@@ -253,10 +249,6 @@ class _Submission:
     ) -> Response:
         all_errors = {**errors, "images": " ".join(kept.errors)} if kept.errors else errors
         return await self.show(request, viewer, entry, errors=all_errors, similar=similar, kept=kept)
-
-    def _is_human(self, viewer: Viewer, entry: _Entry, fields: Mapping[str, str]) -> bool:
-        shown = self._sealed_values.open(_SHOWN, viewer.portal["id"], entry.shown_at, max_age=MAX_FILL)
-        return not fields.get(HONEYPOT) and shown is not None and shown.age.total_seconds() >= MIN_FILL_SECONDS
 
     async def _create(self, request: Request, viewer: Viewer, entry: _Entry, stored: StoredUploads | None) -> Response:
         choices = await self._database.read(_list_choices, viewer.context)
