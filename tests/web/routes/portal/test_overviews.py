@@ -13,6 +13,7 @@ from app.domain.posts.visible_posts import PAGE_POSTS
 from tests.conftest import TestClock
 from tests.support.clients import Client
 from tests.support.factory import Factory
+from tests.web.routes.portal.test_error_pages import sign_in
 from tests.web.routes.test_pages import visible_text
 from tests.web.routes.test_widgets import titles
 
@@ -137,3 +138,33 @@ async def test_the_pages_are_in_the_language_of_the_portal(make: Factory, visito
 
         assert '<html lang="de" dir="ltr">' in page.text, path
         assert "9. März 2026" in page.text, path
+
+
+async def test_an_embedded_page_is_the_same_for_a_user_of_the_portal(make: Factory, visitor: Client) -> None:
+    jane = await make.user(name="Jane Roe")
+    await make.post(title="Dark mode", status="Planned")
+    await make.post(title="Of Jane, pending", author=jane, status="Planned", moderation="pending")
+    cookie = await sign_in(make, jane)
+    widget = await make.widget(tab="roadmap")
+
+    for path in (f"/t/roadmap?widget_id={widget}", "/embedded_roadmap"):
+        pages = [await visitor.get(path), await visitor.get(path, headers=cookie)]
+
+        assert [titles(page) for page in pages] == [["Dark mode"]] * 2
+        assert pages[0].text == pages[1].text
+        assert "set-cookie" not in pages[1].headers
+    # The page of the tab itself is the user's own.
+    assert titles(await visitor.get("/t/roadmap", headers=cookie)) == ["Of Jane, pending", "Dark mode"]
+
+
+async def test_a_user_reads_the_overviews_of_a_private_portal(make: Factory, visitor: Client) -> None:
+    cookie = await sign_in(make, await make.user())
+    await make.post(title="Dark mode", status="Completed")
+    await make.act(lambda work: portals.update_setting(work, setting="is_private", value=True))
+
+    for path in ("/", "/boards/feature-requests", "/roadmap", "/changelog", "/t/changelog"):
+        page = await visitor.get(path, headers=cookie)
+
+        assert titles(page) == ["Dark mode"], path
+        # Readers of feeds have no session.
+        assert ".atom" not in page.text, path
