@@ -12,6 +12,7 @@ from tests.conftest import TestClock
 from tests.support.clients import Client
 from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
+from tests.support.forms import send_form
 from tests.web.routes.test_accounts import EMAIL, PATHS, assert_secret_address, create_token, post, quick_requests
 from tests.web.routes.test_notifications import make_token
 
@@ -68,9 +69,9 @@ async def test_the_pages_about_accounts_are_in_the_language_of_the_portal(
         (await visitor.get(links[EMAIL_CONFIRMATION]), f"Ist <b>{EMAIL}</b> Ihre Adresse?"),
         (await visitor.get("/password-reset"), "Link senden"),
         (await visitor.get("/confirm-email"), "Link senden"),
-        (await visitor.post("/confirm-email", data={"email": "<b>"}), "Geben Sie eine E-Mail-Adresse ein"),
-        (await visitor.post("/confirm-email", data={"email": EMAIL}), f"Wenn <b>{EMAIL}</b> die Adresse"),
-        (await visitor.post("/password-reset", data={"email": EMAIL}), "Der Link ist eine Stunde lang gültig."),
+        (await send_form(visitor, "/confirm-email", {"email": "<b>"}), "Geben Sie eine E-Mail-Adresse ein"),
+        (await send_form(visitor, "/confirm-email", {"email": EMAIL}), f"Wenn <b>{EMAIL}</b> die Adresse"),
+        (await send_form(visitor, "/password-reset", {"email": EMAIL}), "Der Link ist eine Stunde lang gültig."),
         (await post(visitor, INVITATION, invitation, password="x"), "Das Passwort muss mindestens 8 Zeichen"),
         (await post(visitor, INVITATION, "x"), "Dieser Link ist nicht gültig"),
         (await post(visitor, EMAIL_CONFIRMATION, tokens[EMAIL_CONFIRMATION]), f"<b>{EMAIL}</b> ist bestätigt."),

@@ -196,6 +196,7 @@ async def test_only_widgets_and_the_roadmap_may_be_framed(make: Factory, visitor
         "name": "tokens.css",
     }
     values |= {"widget": await make.widget(), "name:path": "tokens.css", "path:path": "posts"}
+    values["provider_id:int"] = "1"
     framed, denied = set(), set()
     for path in page_paths(server):
         response = await visitor.get(re.sub(r"{([^}]*)}", lambda match: values[match[1]], path))
