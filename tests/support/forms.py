@@ -14,9 +14,9 @@ _ERROR = re.compile(r'class="(?:error|form-error)"(?![^>]* hidden>)[^>]*>(.*?)</
 
 
 def hidden_fields(page: httpx.Response, action: str) -> dict[str, str]:
-    """The hidden fields of the form with this action."""
+    """The hidden fields of the form with this action, below whichever path the server has."""
     for found, content in _FORM.findall(page.text):
-        if unescape(found) == action:
+        if unescape(found).endswith(action):
             return {name: unescape(value) for name, value in _HIDDEN.findall(content)}
     raise AssertionError(f"no form leads to {action}")
 

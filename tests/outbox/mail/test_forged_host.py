@@ -11,11 +11,12 @@ from app.domain.posts import follows
 from app.domain.users import users
 from app.outbox.assembly import build_channels, build_urls, build_worker
 from app.settings import Settings
-from app.web.routes import accounts
+from app.web import response_time
 from tests.conftest import TestClock
 from tests.support.clients import Client
 from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
+from tests.support.forms import send_form
 from tests.support.smtp_sink import Sink, run_sink
 from tests.support.worker import FAST, eventually
 
@@ -26,7 +27,7 @@ JANE = "jane@example.com"
 
 @pytest.fixture(autouse=True)
 def quick_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "MIN_REQUEST_SECONDS", 0.0)
+    monkeypatch.setattr(response_time, "MIN_REQUEST_SECONDS", 0.0)
 
 
 async def send_all(server: Application, sink: Sink) -> None:
@@ -46,11 +47,15 @@ async def send_all(server: Application, sink: Sink) -> None:
 
 
 async def ask_for_reset(make: Factory, visitor: Client, moderator: Client) -> None:
-    assert (await visitor.post("/password-reset", data={"email": JANE})).status_code == 200
+    assert (await send_form(visitor, "/password-reset", {"email": JANE})).status_code == 200
 
 
 async def ask_for_confirmation(make: Factory, visitor: Client, moderator: Client) -> None:
-    assert (await visitor.post("/confirm-email", data={"email": JANE})).status_code == 200
+    assert (await send_form(visitor, "/confirm-email", {"email": JANE})).status_code == 200
+
+
+async def ask_to_sign_in(make: Factory, visitor: Client, moderator: Client) -> None:
+    assert (await send_form(visitor, "/login", {"email": JANE, "password": ""})).status_code == 200
 
 
 async def invite(make: Factory, visitor: Client, moderator: Client) -> None:
@@ -78,7 +83,7 @@ Cause = Callable[[Factory, Client, Client], Awaitable[None]]
         ({"base_url": "https://example.com/feedback"}, None, "https://example.com/feedback"),
     ],
 )
-@pytest.mark.parametrize("cause", [ask_for_reset, ask_for_confirmation, invite, comment])
+@pytest.mark.parametrize("cause", [ask_for_reset, ask_for_confirmation, ask_to_sign_in, invite, comment])
 async def test_no_link_in_mail_has_the_host_of_a_request(
     cause: Cause,
     changed: dict[str, Any],
