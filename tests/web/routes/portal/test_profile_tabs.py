@@ -179,6 +179,18 @@ async def test_passkeys_are_listed_and_deleted(make: Factory, sign_in: SignIn) -
     assert await make.value("SELECT count(*) FROM passkeys") == 1
 
 
+async def test_a_passkey_can_be_added_where_browsers_make_one(visitor: Client, make: Factory, sign_in: SignIn) -> None:
+    browser = await sign_in(await make.user())
+    by_number = visitor.of(None, base="", host="http://127.0.0.1")
+    by_number.cookies.set("earshot_session", browser.cookies["earshot_session"], domain="127.0.0.1")
+    local = visitor.of(None, base="", host="http://localhost")
+    local.cookies.set("earshot_session", browser.cookies["earshot_session"], domain="localhost.local")
+
+    assert "/profile/passkeys/new" in (await local.get("/profile/sessions")).text
+    assert (await by_number.get("/profile/sessions")).status_code == 200
+    assert "/profile/passkeys/new" not in (await by_number.get("/profile/sessions")).text
+
+
 async def test_a_notice_is_only_one_of_the_known_texts(visitor: Client, make: Factory, sign_in: SignIn) -> None:
     browser = await sign_in(await make.user())
 

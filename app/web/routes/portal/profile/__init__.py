@@ -35,7 +35,7 @@ def routers(
         password.router(profile_pages, account_page, database, services.passwords, present_password, form_limiter),
         notifications.router(profile_pages, database, form_limiter),
         activity.router(profile_pages, database, texts),
-        sessions.router(profile_pages, database, services.clock, form_limiter),
+        sessions.router(profile_pages, database, public_address, services.clock, form_limiter),
         keys.router(profile_pages, database, services.authenticator, public_address, services.clock, form_limiter),
         data.router(
             profile_pages, database, services.uploads, services.authenticator, present_password, cookies, form_limiter

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.adapters.database import Clock, Database
+from app.adapters.passkeys import Site
 from app.adapters.translations import N_
 from app.domain.errors import NotFound, ValueOutOfRange
 from app.domain.sql.timestamps import Timestamp
@@ -18,6 +19,7 @@ from app.domain.users import passkeys, sessions
 from app.domain.users.sessions import SessionDescription
 from app.web import browsers
 from app.web.forms import require_own_site
+from app.web.public_address import PublicAddress
 from app.web.rate_limit import PageRateLimit
 from app.web.routes.portal.profile.pages import HOME, METHODS, PATHS, ProfilePages, Visit
 
@@ -42,7 +44,9 @@ class _ShownSession:
     is_current: bool
 
 
-def router(pages: ProfilePages, database: Database, clock: Clock, form_limiter: PageRateLimit) -> APIRouter:
+def router(
+    pages: ProfilePages, database: Database, public_address: PublicAddress, clock: Clock, form_limiter: PageRateLimit
+) -> APIRouter:
     """GET and HEAD of /profile/sessions; POST of what ends sessions and deletes passkeys."""
     routes = APIRouter()
     forms = [Depends(form_limiter), Depends(require_own_site)]
@@ -69,6 +73,8 @@ def router(pages: ProfilePages, database: Database, clock: Clock, form_limiter: 
             TAB,
             sessions=[_show_session(visit, session) for session in all_sessions],
             passkeys=all_passkeys,
+            # Browsers make none for an address without a name, such as 127.0.0.1.
+            may_add_passkey=Site.parse(await public_address.find(request)) is not None,
             now=clock(),
         )
 
