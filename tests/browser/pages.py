@@ -33,5 +33,11 @@ PAGES: Final = (
     PortalPage("board", "SELECT '/boards/' || slug FROM boards ORDER BY id DESC"),
     PortalPage("post", f"{_POST} ORDER BY comments_count DESC, id"),
     PortalPage("post-user", f"{_POST} ORDER BY comments_count DESC, id", is_signed_in=True),
+    PortalPage("roadmap", "/roadmap"),
+    PortalPage("changelog", "/changelog"),
+    PortalPage("tab", "/t/feedback"),
+    PortalPage("sign-in", "/login"),
+    PortalPage("sign-up", "/register"),
+    PortalPage("nothing-here", "/nothing"),
     PortalPage("post-closed", f"{_POST} AND status_id = (SELECT id FROM statuses WHERE name = 'Completed')"),
 )

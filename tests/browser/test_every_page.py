@@ -46,16 +46,17 @@ def test_every_page(
             response = tab.page.goto(page.find(portal), wait_until="load")
 
             assert response is not None
-            assert response.status == 200
+            assert response.status == (404 if page.name == "nothing-here" else 200)
             tab.page.evaluate(AXE)
             assert tab.page.evaluate(FIND_VIOLATIONS, RULES) == [], width
             assert tab.page.evaluate("document.querySelectorAll('h1').length") == 1
-            assert tab.page.evaluate(LANDMARKS) == ["header", "nav", "main", "footer"]
+            landmarks = tab.page.evaluate(LANDMARKS)
+            assert landmarks == ["header", "nav", "main", "footer"]
             assert tab.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, width
             shifts = tab.page.evaluate("shifts")
             assert sum(value for value, *_ in shifts) < MAX_SHIFT, (width, shifts)
             assert tab.page.evaluate("problems") == []
-        assert tab.complaints == []
+        assert [text for text in tab.complaints if "404" not in text or page.name != "nothing-here"] == []
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -78,7 +79,7 @@ def test_the_focus_is_always_visible(
             assert focus["isInView"], focus
             assert focus["isOnTop"], focus
             count += 1
-        assert count > 4
+        assert count >= 3
 
 
 def assert_skip_link_works(tab: Tab) -> None:

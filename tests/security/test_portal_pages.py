@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from fastapi.routing import APIRoute
 
+from app.background import index_new_posts
 from app.domain.portals import portals
 from app.domain.posts import moderation as moderation_of_posts
 from app.domain.users import sessions
@@ -120,8 +121,9 @@ async def test_every_page_shows_exactly_the_posts_that_its_reader_may_see(
 ) -> None:
     author = await make.user()
     posts = await add_posts(make, author)
+    await index_new_posts(make.server.database)
     planned = make.statuses["Planned"]
-    board = await make.value("SELECT min(slug) FROM boards WHERE portal_id = :p", p=make.portal)
+    board = await make.value("SELECT slug FROM boards WHERE id = (SELECT min(board_id) FROM posts)")
     await make.act(lambda work: portals.update_setting(work, setting="is_private", value=is_private))
     lists = ("/", f"/boards/{board}", f"/?status={planned}", "/?sort=newest", "/?sort=top", "/?q=zebra")
 
@@ -147,6 +149,7 @@ async def test_every_page_shows_exactly_the_posts_that_its_reader_may_see(
 
 async def test_no_page_of_the_other_portal_shows_a_post(visitor: Client, make: Factory) -> None:
     posts = await add_posts(make, await make.user())
+    await index_new_posts(make.server.database)
     other = await make.value("SELECT id FROM portals WHERE host = 'two.example.com'")
     owner = await make.value("SELECT id FROM users WHERE portal_id = :p", p=other)
     client = await sign_in(make, visitor.of(None, base="", host=TWO), owner, portal=other)
@@ -160,9 +163,14 @@ async def test_no_page_of_the_other_portal_shows_a_post(visitor: Client, make: F
 
 def list_forms(make: Factory) -> list[str]:
     """The paths of all forms that a token protects."""
-    pages: Any = make.server.pages
-    routes = [route for included in pages.routes for route in included.original_router.routes]
-    paths = {route.path for route in routes if isinstance(route, APIRoute) and "POST" in route.methods}
+    paths: set[str] = set()
+    routers: list[Any] = [make.server.pages]
+    while routers:
+        for route in routers.pop().routes:
+            if isinstance(route, APIRoute):
+                paths |= {route.path} if "POST" in route.methods else set()
+            elif hasattr(route, "original_router"):
+                routers.append(route.original_router)
     return sorted(paths - OWN_TOKENS - WITHOUT_TOKEN)
 
 
@@ -201,7 +209,7 @@ async def test_no_form_works_without_the_token_of_its_session(visitor: Client, m
         is_foreign = headers is not same_origin
         assert response.status_code in ((403,) if is_foreign else (303, 400, 403, 404, 422)), (path, name)
         if response.status_code == 303:
-            assert response.headers["location"].startswith("/login"), (path, name)
+            assert re.match("/(?!/)", response.headers["location"]), (path, name)
         assert "earshot_session" not in response.headers.get("set-cookie", ""), (path, name)
     after = await dump_database(make.server.database)
     assert changed(before, after) == set()
