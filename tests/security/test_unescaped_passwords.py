@@ -57,6 +57,7 @@ OPTIONS: Final = {
     ("tabs", "edit"): ["--name", "1"],
     ("statuses", "edit"): ["--name", "1"],
     ("sections", "edit"): ["--title", "1"],
+    ("webhooks", "create"): ["--url", "https://example.com/"],
     ("webhooks", "edit"): ["--description", "1"],
 }
 
