@@ -57,6 +57,7 @@ OPTIONS: Final = {
     ("tabs", "edit"): ["--name", "1"],
     ("statuses", "edit"): ["--name", "1"],
     ("sections", "edit"): ["--title", "1"],
+    ("webhooks", "create"): ["--url", "https://example.com/"],
     ("webhooks", "edit"): ["--description", "1"],
 }
 
@@ -79,8 +80,13 @@ def iterate_commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[list[
     yield [*call, *OPTIONS.get(tuple(path), [])]
 
 
-# `serve` heeds signals, so it has a process of its own below.
-COMMANDS: Final = [call for call in iterate_commands(typer.main.get_command(build_app())) if call != ["serve"]]
+PROCESSES: Final = (["serve", "--port", "0"], ["outbox", "run"])
+"""The commands that configure the signals and the log of their process: they run in one of their own."""
+COMMANDS: Final = [
+    call
+    for call in iterate_commands(typer.main.get_command(build_app()))
+    if all(call != process[: len(call)] for process in PROCESSES)
+]
 
 looked_up: list[str] = []
 
@@ -213,11 +219,14 @@ def test_an_invalid_query_of_a_url_is_not_printed(query: str, commands: Cli, mon
         assert find_pieces(done.out + done.err) == []
 
 
+@pytest.mark.parametrize("command", PROCESSES, ids=" ".join)
 @pytest.mark.parametrize("password", ["zqvkxw@jwqzpf/kxzvqj", "zqvkxw jwqzpf"])
-def test_a_failed_start_prints_no_part_of_a_database_password(sqlite: Earshot, password: str) -> None:
+def test_a_failed_start_prints_no_part_of_a_database_password(
+    sqlite: Earshot, password: str, command: list[str]
+) -> None:
     url = ADDRESSES["database_url"].format(password)
 
-    done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=url)
+    done = sqlite.run(*command, EARSHOT_DATABASE_URL=url)
 
     assert (done.code, done.out, done.err.count("\n")) == (1, "", 2)
     assert find_pieces(done.err) == []

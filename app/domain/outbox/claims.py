@@ -189,7 +189,7 @@ def claim(work: UnitOfWork, lane: Lane, *, claim: str, lease: timedelta, limit: 
 
     A run is one delivery, or calls about one post, which must be made one after the other in this order. Another
     worker skips them until the lease ends. A call waits while an earlier one of the same endpoint and post is pending
-    that is not in its run; for one that is to be retried, until MAX_OVERTAKING_WAIT after its last attempt.
+    that is not in its run; for one that waits for a retry, until MAX_OVERTAKING_WAIT after its own creation.
     """
     values: dict[str, Any] = {"claim": claim, "lease_end": work.now + lease}
     if lane.webhook_id is None:

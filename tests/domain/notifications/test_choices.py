@@ -84,8 +84,14 @@ async def test_a_demoted_user_keeps_none_of_the_choices_for_staff(make: Factory)
     [
         (lambda work, user: choices.set_choice(work, user, "vote", "daily"), FieldError("kind", "invalid")),
         (lambda work, user: choices.set_choice(work, user, "comment", "hourly"), FieldError("cadence", "invalid")),
-        (lambda work, user: choices.set_choice(work, user, "new_post", "daily"), FieldError("kind", "staff_only")),
-        (lambda work, user: choices.set_choice(work, user, "pending_post", "daily"), FieldError("kind", "staff_only")),
+        (
+            lambda work, user: choices.set_choice(work, user, "new_post", "daily"),
+            FieldError("kind", "staff_only", {"kind": "new_post"}),
+        ),
+        (
+            lambda work, user: choices.set_choice(work, user, "pending_post", "daily"),
+            FieldError("kind", "staff_only", {"kind": "pending_post"}),
+        ),
         (lambda work, user: choices.set_recap(work, user, "hourly"), FieldError("recap", "invalid")),
         (lambda work, user: choices.set_recap(work, user, "daily"), FieldError("recap", "staff_only")),
     ],
