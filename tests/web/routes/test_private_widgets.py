@@ -34,10 +34,10 @@ async def test_a_private_portal_has_no_public_pages(make: Factory, visitor: Clie
         page = await visitor.get(path)
         assert (page.status_code, page.text) == (303, ""), path
         assert page.headers["location"] == f"/login?{urlencode({'next': path})}"
-    missing = await visitor.get(f"/widgets/{UNKNOWN}")
-    for path in of_widget:
+    for path, missing in zip(of_widget, (f"/widgets/{UNKNOWN}", "/embedded_roadmap?x=1"), strict=True):
         page = await visitor.get(path)
-        assert (page.status_code, page.text) == (404, missing.text), path
+        assert (page.status_code, page.text) == (404, (await visitor.get(missing)).text), path
+        assert "Dark mode" not in page.text
     framed = []
     for path in (f"/t/roadmap?widget_id={widget}", f"/t/roadmap?widget_id={UNKNOWN}"):
         framed.append(await visitor.get(path, headers=IN_FRAME))
