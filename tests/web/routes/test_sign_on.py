@@ -132,9 +132,9 @@ async def vote_anonymously(visitor: Client, make: Factory) -> int:
     """Vote without an account, and return the id of the post."""
     await make.run("UPDATE portals SET allows_anonymous_votes = TRUE")
     post = await make.post()
-    path = f"/p/x-{await make.code(post)}"
-    fields = hidden_fields(await visitor.get(path), f"{path}/vote")
-    assert (await visitor.post(f"{path}/vote", data=fields)).status_code == 303
+    path = f"/p/{await make.code(post)}"
+    page = await visitor.get(path, follow_redirects=True)
+    assert (await visitor.post(f"{path}/vote", data=hidden_fields(page, f"{path}/vote"))).status_code == 303
     return post
 
 
