@@ -204,7 +204,17 @@ def build(
     ):
         app.include_router(router, dependencies=[Depends(limiter)])
     for tab in profile.routers(
-        portal_pages, viewers, services, public_address, texts, cookies, account_limit, action_limiter
+        portal_pages,
+        viewers,
+        drafts,
+        services,
+        public_address,
+        texts,
+        cookies,
+        browser_sessions,
+        passkeys_of_browsers,
+        account_limit,
+        action_limiter,
     ):
         app.include_router(tab, dependencies=[Depends(limiter.count_reading)])
     ErrorPages(portal_pages, viewers, limiter, drafts).register(app)
