@@ -109,6 +109,14 @@ def _create_sign_in_requests() -> None:
     )
     op.create_index("ix_sign_in_requests_user", "sign_in_requests", ["user_id"])
     op.create_index("ix_sign_in_requests_expires_at", "sign_in_requests", ["expires_at"])
+    has_browser = sa.text("browser_digest is not null")
+    op.create_index(
+        "ix_sign_in_requests_browser",
+        "sign_in_requests",
+        ["browser_digest"],
+        postgresql_where=has_browser,
+        sqlite_where=has_browser,
+    )
 
 
 def _create_passkeys() -> None:

@@ -5,7 +5,16 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.models.base import Base, BigId, Id, PortalScopedMixin, TimestampMixin, UtcTimestamp, check_in
+from app.domain.models.base import (
+    Base,
+    BigId,
+    Id,
+    PortalScopedMixin,
+    TimestampMixin,
+    UtcTimestamp,
+    check_in,
+    partial_index,
+)
 
 SIGN_IN_METHODS = ("password", "email", "provider", "passkey", "sign_on", "link")
 """`email` is a link or a code in an email, `sign_on` ProductLift's signed token, `link` one that the operator made."""
@@ -43,6 +52,7 @@ class SignInRequest(PortalScopedMixin, Base):
         UniqueConstraint("link_digest"),
         Index("ix_sign_in_requests_user", "user_id"),
         Index("ix_sign_in_requests_expires_at", "expires_at"),
+        partial_index("ix_sign_in_requests_browser", "browser_digest", where="browser_digest is not null"),
         {"sqlite_autoincrement": True},
     )
 
