@@ -144,6 +144,12 @@ def set_(
             f"on a host other than {parsed}, this portal's keys get a 401 now, and its public pages a 404",
             with_json=False,
         )
+    if setting == "private" and parsed and portals.get_current(work)["sign_up"] != "closed":
+        note = Note(
+            "everybody with an account sees it: earshot portals set sign-up closed, or sign-up-domains, decides who may "
+            "have one",
+            with_json=False,
+        )
     shown = "unset" if parsed is None else value if setting in (*FLAGS, "sign-up-domains") else parsed
     return _serialize(portals.get_current(work)), f"{setting} is {shown}", note
 
