@@ -154,7 +154,7 @@ async def test_a_text_that_is_far_too_long_says_what_is_allowed(sign_in: SignIn,
 
     assert fits.status_code == 303
     assert page.status_code == 413
-    assert "A text can have at most 50000 characters." in page.text
+    assert "A text can have at most 50000 characters, and all pictures together 28 MB." in page.text
 
 
 @pytest.mark.parametrize("page", ["edit", "delete"])
