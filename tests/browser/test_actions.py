@@ -1,39 +1,14 @@
 """Everything that a person does on the pages, in three ways: with scripts, without them, and by keyboard alone."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Locator, expect
 
-from app.domain.users import users
 from tests.browser.portal import ServedPortal
-from tests.browser.tab import WAYS, Tab, open_tab
+from tests.browser.tab import Tab
 
 POST = "SELECT id, slug || '-' || code, code FROM posts WHERE moderation = 'approved' AND published AND status_id = 1"
-
-
-@pytest.fixture(scope="module")
-def user(portal: ServedPortal) -> int:
-    """A user who has not voted and follows nothing."""
-    return portal.act(lambda work: users.create(work, email="reader@example.com", name="Riya Reader"))
-
-
-@pytest.fixture(params=WAYS)
-def tab(request: pytest.FixtureRequest, portal: ServedPortal, browser: Browser) -> Iterator[Tab]:
-    """A visitor's tab."""
-    with open_tab(browser, way=request.param, base_url=portal.address) as opened:
-        yield opened
-        assert opened.complaints == []
-
-
-@pytest.fixture
-def user_tab(tab: Tab, portal: ServedPortal, user: int) -> Tab:
-    """The tab of a signed-in user, who has not voted and follows nothing."""
-    portal.run("DELETE FROM votes WHERE user_id = :user", user=user)
-    portal.run("DELETE FROM follows WHERE user_id = :user", user=user)
-    tab.page.context.add_cookies([portal.sign_in(user)])  # type: ignore[list-item]
-    return tab
 
 
 def vote_button(tab: Tab, code: str) -> Locator:
