@@ -61,6 +61,23 @@ class Tab:
         self.focus(target)
         self.page.keyboard.press("Enter")
 
+    @property
+    def content(self) -> Locator:
+        """The page without its header and footer."""
+        return self.page.get_by_role("main")
+
+    def press_button(self, name: str) -> None:
+        """Press a button of the content by its whole name."""
+        self.press(self.content.get_by_role("button", name=name, exact=True))
+
+    def press_link(self, name: str) -> None:
+        """Follow a link of the content by its whole name."""
+        self.press(self.content.get_by_role("link", name=name, exact=True))
+
+    def type_into(self, label: str, text: str) -> None:
+        """Type into a field of the content."""
+        self.type(self.content.get_by_label(label), text)
+
     def choose(self, target: Locator) -> None:
         """Choose a radio button, or tick a checkbox."""
         if self.way != "by-keyboard":

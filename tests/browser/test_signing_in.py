@@ -17,16 +17,6 @@ ROADMAP = re.compile(r"/roadmap$")
 SIGN_IN = "Sign in"
 
 
-def press(tab: Tab, name: str) -> None:
-    """Press a button of the page's content."""
-    tab.press(tab.page.get_by_role("main").get_by_role("button", name=name, exact=True))
-
-
-def type_text(tab: Tab, label: str, text: str) -> None:
-    """Type into a field of the page's content."""
-    tab.type(tab.page.get_by_role("main").get_by_label(label), text)
-
-
 def expect_signed_in(tab: Tab, name: str = "Riya Reader") -> None:
     expect(tab.page.locator(".account-link")).to_contain_text(name)
 
@@ -39,8 +29,8 @@ def request_email(tab: Tab, email: str) -> None:
     """Ask for an email to sign in, on the way to the roadmap."""
     tab.page.goto("/roadmap")
     tab.press(tab.page.locator("header").get_by_role("link", name=SIGN_IN))
-    type_text(tab, "Email address", email)
-    press(tab, SIGN_IN)
+    tab.type_into("Email address", email)
+    tab.press_button(SIGN_IN)
     expect(tab.page.get_by_role("heading", level=1)).to_have_text("Check your email")
 
 
@@ -48,22 +38,22 @@ def test_a_person_signs_up(tab: Tab, portal: ServedPortal, mailbox: Mailbox) -> 
     email = f"new-{tab.way}@example.com"
     tab.page.goto("/roadmap")
     tab.press(tab.page.locator("header").get_by_role("link", name=SIGN_IN))
-    tab.press(tab.page.get_by_role("link", name="Create one"))
+    tab.press_link("Create one")
 
     # The first time too quickly for a person: the form comes back with what was typed.
-    type_text(tab, "Name", "Noor Newcomer")
-    type_text(tab, "Email address", email)
-    type_text(tab, "Password", PASSWORD)
-    press(tab, "Create the account")
+    tab.type_into("Name", "Noor Newcomer")
+    tab.type_into("Email address", email)
+    tab.type_into("Password", PASSWORD)
+    tab.press_button("Create the account")
     expect(tab.page.get_by_role("alert")).to_contain_text("Nothing is lost")
     expect(tab.page.get_by_label("Name")).to_have_value("Noor Newcomer")
     expect(tab.page.get_by_label("Email address")).to_have_value(email)
     tab.take_status(422)
     portal.clock.advance(seconds=3)
-    type_text(tab, "Password", PASSWORD)
-    press(tab, "Create the account")
-    type_text(tab, "Code", mailbox.wait_for_code(email))
-    press(tab, SIGN_IN)
+    tab.type_into("Password", PASSWORD)
+    tab.press_button("Create the account")
+    tab.type_into("Code", mailbox.wait_for_code(email))
+    tab.press_button(SIGN_IN)
 
     expect(tab.page).to_have_url(ROADMAP)
     expect_signed_in(tab, "Noor Newcomer")
@@ -79,21 +69,21 @@ def test_a_password_signs_in_and_the_account_page_signs_out(tab: Tab, portal: Se
     tab.page.goto("/roadmap")
     tab.press(tab.page.locator("header").get_by_role("link", name=SIGN_IN))
 
-    type_text(tab, "Email address", email)
-    type_text(tab, "Password", "a wrong password")
-    press(tab, SIGN_IN)
+    tab.type_into("Email address", email)
+    tab.type_into("Password", "a wrong password")
+    tab.press_button(SIGN_IN)
     expect(tab.page.get_by_role("alert").filter(visible=True)).to_have_text("The address or the password is wrong.")
     expect(tab.page.get_by_label("Email address")).to_have_value(email)
     expect(tab.page.get_by_label("Password")).to_have_value("")
     tab.take_status(422)
-    type_text(tab, "Password", PASSWORD)
-    press(tab, SIGN_IN)
+    tab.type_into("Password", PASSWORD)
+    tab.press_button(SIGN_IN)
 
     expect(tab.page).to_have_url(ROADMAP)
     expect_signed_in(tab)
     assert portal.value("SELECT method FROM sessions WHERE user_id = :user", user=user) == "password"
     tab.press(tab.page.locator(".account-link"))
-    press(tab, "Sign out")
+    tab.press_button("Sign out")
     expect_signed_out(tab)
     assert portal.rows("SELECT id FROM sessions WHERE user_id = :user", user=user) == []
 
@@ -103,13 +93,13 @@ def test_a_code_signs_in(tab: Tab, portal: ServedPortal, user: int, mailbox: Mai
     request_email(tab, email)
     code = mailbox.wait_for_code(email)
 
-    type_text(tab, "Code", "000000" if code != "000000" else "111111")
-    press(tab, SIGN_IN)
+    tab.type_into("Code", "000000" if code != "000000" else "111111")
+    tab.press_button(SIGN_IN)
     expect(tab.page.locator("#error-code")).to_contain_text("This code is wrong")
     tab.take_status(422)
     tab.page.get_by_label("Code").clear()
-    type_text(tab, "Code", f"{code[:3]} {code[3:]}")
-    press(tab, SIGN_IN)
+    tab.type_into("Code", f"{code[:3]} {code[3:]}")
+    tab.press_button(SIGN_IN)
 
     expect(tab.page).to_have_url(ROADMAP)
     expect_signed_in(tab)
@@ -122,7 +112,7 @@ def test_the_link_of_an_email_signs_in(tab: Tab, portal: ServedPortal, user: int
     tab.page.goto(mailbox.wait_for_link(email))
     # Programs that scan mail open links, too.
     assert portal.rows("SELECT id FROM sessions WHERE user_id = :user", user=user) == []
-    press(tab, SIGN_IN)
+    tab.press_button(SIGN_IN)
 
     expect(tab.page).to_have_url(ROADMAP)
     expect_signed_in(tab)
@@ -144,7 +134,7 @@ def test_the_printed_link_signs_in(tab: Tab, portal: ServedPortal, user: int, co
     link = next(word for word in done.out.split() if word.startswith(portal.address))
 
     tab.page.goto(link)
-    press(tab, SIGN_IN)
+    tab.press_button(SIGN_IN)
     expect_signed_in(tab)
 
     # It works once.
@@ -163,24 +153,24 @@ def test_a_link_expires(tab: Tab, portal: ServedPortal, user: int, mailbox: Mail
 
     expect(tab.page.get_by_role("heading", level=1)).to_have_text("This link has expired")
     tab.take_status(410)
-    tab.press(tab.page.get_by_role("main").get_by_role("link", name=SIGN_IN))
+    tab.press_link(SIGN_IN)
     expect(tab.page.get_by_label("Email address")).to_be_visible()
 
 
 def test_a_form_without_its_cookie_keeps_what_was_typed(tab: Tab, portal: ServedPortal, user: int) -> None:
     email = portal.email_of(user)
     tab.page.goto("/login")
-    type_text(tab, "Email address", email)
-    type_text(tab, "Password", PASSWORD)
+    tab.type_into("Email address", email)
+    tab.type_into("Password", PASSWORD)
 
     tab.page.context.clear_cookies()
-    press(tab, SIGN_IN)
+    tab.press_button(SIGN_IN)
 
     expect(tab.page.get_by_role("alert").filter(visible=True)).to_contain_text("Nothing is lost: send it again.")
     expect(tab.page.get_by_label("Email address")).to_have_value(email)
     tab.take_status(422)
-    type_text(tab, "Password", PASSWORD)
-    press(tab, SIGN_IN)
+    tab.type_into("Password", PASSWORD)
+    tab.press_button(SIGN_IN)
     expect_signed_in(tab)
 
 
@@ -197,9 +187,9 @@ def test_signing_in_leads_to_no_other_site(portal: ServedPortal, browser: Browse
         tab.page.locator("main input[name=next]").first.evaluate(
             "(field, target) => { for (const each of document.getElementsByName('next')) each.value = target; }", target
         )
-        type_text(tab, "Email address", portal.email_of(user))
-        type_text(tab, "Password", PASSWORD)
-        press(tab, SIGN_IN)
+        tab.type_into("Email address", portal.email_of(user))
+        tab.type_into("Password", PASSWORD)
+        tab.press_button(SIGN_IN)
 
         expect(tab.page).to_have_url(f"{portal.address}/")
         expect_signed_in(tab)
