@@ -92,13 +92,15 @@ def assert_skip_link_works(tab: Tab) -> None:
     assert tab.page.evaluate("document.activeElement.localName") == "main"
 
 
-def test_a_first_visit_transfers_few_bytes(portal: ServedPortal, browser: Browser) -> None:
+@pytest.mark.parametrize("name", ["home", "search", "post", "roadmap", "changelog", "sign-in"])
+def test_a_first_visit_transfers_few_bytes(portal: ServedPortal, browser: Browser, name: str) -> None:
+    page = next(page for page in PAGES if page.name == name)
     with open_tab(browser) as tab:
         session = tab.page.context.new_cdp_session(tab.page)
         session.send("Network.enable")
         sizes: list[float] = []
         session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
-        tab.page.goto(portal.address, wait_until="networkidle")
+        tab.page.goto(page.find(portal), wait_until="networkidle")
 
         # HTML, three style sheets, two scripts and the icons.
         assert len(sizes) >= 7
