@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import text
 
@@ -25,6 +25,7 @@ from tests.support.extra_servers import make_settings
 from tests.support.live_server import serve_in_thread
 
 T = TypeVar("T")
+USER_AGENT: Final = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ class ServedPortal:
         statement = Statement(text(query), across_portals=True)
         self.act(lambda work: work.execute(statement, **values))
 
-    def sign_in(self, user: int) -> dict[str, Any]:
+    def sign_in(self, user: int, user_agent: str = USER_AGENT) -> dict[str, Any]:
         """The cookie of a new session of this user, as Playwright takes it."""
-        token = self.act(lambda work: sessions.create(work, user_id=user, method="link", user_agent="test"))
+        token = self.act(lambda work: sessions.create(work, user_id=user, method="link", user_agent=user_agent))
         return {"name": "earshot_session", "value": token, "url": self.address}
 
     async def _act(self, operation: Callable[[UnitOfWork], T]) -> T:
