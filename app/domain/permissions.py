@@ -70,6 +70,11 @@ def is_team(actor: Actor) -> bool:
     return ROLE_RANK[actor.role] >= ROLE_RANK["moderator"]
 
 
+def is_operator(actor: Actor) -> bool:
+    """Whether this is the operator: a command, or the server itself."""
+    return actor.user_id is None and actor.role == OPERATOR.role
+
+
 def is_allowed(actor: Actor, permission: Permission, *, of_role: str | None = None, of_user: int | None = None) -> bool:
     """Whether the actor has the permission.
 
@@ -89,7 +94,7 @@ def is_allowed(actor: Actor, permission: Permission, *, of_role: str | None = No
     if permission is Permission.CHOOSE_NOTIFICATIONS and (of_user is None or of_user != actor.user_id):
         return ROLE_RANK[actor.role] >= ROLE_RANK[Permission.MANAGE_USERS.min_role]
     if permission in _FOR_ACCOUNT:
-        return actor.user_id is None or (of_user == actor.user_id and actor.key_id is None)
+        return is_operator(actor) or (of_user is not None and of_user == actor.user_id and actor.key_id is None)
     if permission is Permission.OPERATE:
-        return actor.user_id is None
+        return is_operator(actor)
     return True

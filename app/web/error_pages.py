@@ -49,7 +49,7 @@ class ErrorPages:
 
     async def _respond_to_http_error(self, request: Request, error: HTTPException) -> Response:
         """No route, no such row, a form that can't be read, or too many requests."""
-        if error.status_code != 429:
+        if not hasattr(request.state, "view_rate_limit"):
             # The rate limit is a dependency of the routes, so a request without a route has not been counted yet.
             try:
                 await self._limiter(request)

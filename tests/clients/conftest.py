@@ -96,5 +96,5 @@ def astuto(output: str, tmp_path: Path) -> Clients:
 
 
 def _clients(output: str, dialect: str, folder: Path) -> Clients:
-    lines = dict(line.split(maxsplit=1) for line in output.splitlines() if line.startswith("  "))
+    lines = dict(found for line in output.splitlines() if len(found := line.split(maxsplit=1)) == 2)
     return Clients(lines["address"].split()[0], lines[dialect], folder)

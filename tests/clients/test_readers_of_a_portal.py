@@ -98,7 +98,7 @@ def served(engine: str, request: pytest.FixtureRequest, tmp_path_factory: pytest
     limits = dict.fromkeys(("EARSHOT_LIMIT_PRODUCTLIFT", "EARSHOT_LIMIT_PUBLIC_JSON"), "20/second")
     settings = limits | {"EARSHOT_DATABASE_URL": url}
     with Earshot(folder, tmp_path_factory.mktemp("compiled"), settings).serving("--demo") as serving:
-        lines = dict(line.split(maxsplit=1) for line in serving.output.splitlines() if line.startswith("  "))
+        lines = dict(found for line in serving.output.splitlines() if len(found := line.split(maxsplit=1)) == 2)
         yield Portal(Clients(lines["address"].split()[0], lines["ProductLift"], folder), url)
     if engine == "postgresql":
         postgres.drop(name)

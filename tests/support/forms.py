@@ -40,3 +40,10 @@ async def read_csrf(visitor: Client, *, base: str = "") -> str:
     if page.status_code == 200:
         return hidden_fields(page, f"{base}/login")["csrf"]
     return hidden_fields(await visitor.get(f"{base}/logout"), f"{base}/logout")["csrf"]
+
+
+def send_form_over_http(address: str, path: str, fields: dict[str, str], *, seconds: float) -> httpx.Response:
+    """Send a form to a running server, from a browser that has opened one of its pages before."""
+    with httpx.Client(base_url=address, timeout=seconds) as browser:
+        csrf = hidden_fields(browser.get("/login"), "/login")["csrf"]
+        return browser.post(path, data={"csrf": csrf, **fields}, follow_redirects=True)

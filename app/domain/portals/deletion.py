@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Table, bindparam, delete, func, select
+from sqlalchemy import BigInteger, Table, bindparam, delete, func, select, union_all
 
 from app.domain.errors import Conflict
 from app.domain.models import Attachment, Base, EventRow, Portal, Post, PostCounter, User
@@ -29,7 +29,12 @@ _LOCKS: Final = [
     ),
     Statement(select(Portal.id).where(Portal.id == PORTAL_ID).with_for_update()),
 ]
-_FILES: Final = Statement(select(Attachment.name).where(Attachment.portal_id == PORTAL_ID))
+_FILES: Final = Statement(
+    union_all(
+        select(Attachment.name).where(Attachment.portal_id == PORTAL_ID),
+        select(User.picture).where(User.portal_id == PORTAL_ID, User.picture.is_not(None)),
+    )
+)
 _DELETE: Final = Statement(delete(Portal).where(Portal.id == PORTAL_ID))
 _after, _last = (bindparam(name, type_=BigInteger) for name in ("after", "last"))
 

@@ -15,15 +15,28 @@ from app.domain.errors import Conflict, ForeignKeyViolation, NotFound
 from app.domain.models import Base, Portal
 from app.domain.notifications import choices, digests
 from app.domain.notifications.recipients import Recipient
+from app.domain.permissions import VISITOR
 from app.domain.portals import categories, deletion, portals, sections, statuses
-from app.domain.posts import attachments, create, follows, update, votes
+from app.domain.posts import attachments, create, devices, follows, update, votes
 from app.domain.posts.attachments import StoredFile
 from app.domain.posts.create import NewPost
 from app.domain.posts.votes import NewVote
 from app.domain.search import post_index
 from app.domain.sql.statement import POSTGRESQL
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import one_time_tokens, ownership, users
+from app.domain.users import (
+    identities,
+    identity_providers,
+    one_time_tokens,
+    ownership,
+    passkeys,
+    profile,
+    sessions,
+    sign_in_requests,
+    users,
+)
+from app.domain.users.identities import Claims
+from app.domain.users.identity_providers import ProviderSettings
 from app.settings import Settings
 from tests.support.clients import Client
 from tests.support.concurrency import ConcurrentWriter
@@ -107,7 +120,32 @@ async def make_ideas(make: Factory) -> SamplePortal:
     for kind in ("image", "attachment"):
         file = StoredFile(kind, f"{kind}{portal}", "a.png", "image/png", 5)  # type: ignore[arg-type]
         await make.act(lambda work, file=file: attachments.add(work, post_id=sample.post, file=file), portal=portal)
+    await add_sign_in_rows(make, portal, owner)
     return sample
+
+
+async def add_sign_in_rows(make: Factory, portal: int, owner: int) -> None:
+    """A session, a link to sign in, a passkey, a user of a provider, a post of a visitor and a profile picture."""
+    picture = f"picture{portal}"
+    provider = ProviderSettings(name="Acme", issuer="https://id.example", client_id="earshot")
+    anonymous_post = NewPost("Dark mode", "At night", None, moderation=None, default_status=True)
+    passkey: dict[str, Any] = {"credential_id": "credential", "public_key": "key", "sign_count": 0, "name": "Phone"}
+    for operation in (
+        lambda work: sessions.create(work, user_id=owner, method="password", user_agent="Browser"),
+        lambda work: sign_in_requests.create_link(work, owner),
+        lambda work: passkeys.add(work, user_id=owner, **passkey),
+        lambda work: identities.sign_in_by_provider(
+            work, identity_providers.create(work, provider), Claims("subject", None, False, "Jane Roe")
+        ),
+        lambda work: profile.set_picture(work, owner, picture),
+        lambda work: portals.update_setting(work, setting="allows_anonymous_posts", value=True),
+    ):
+        await make.act(operation, portal=portal)
+    await make.act(
+        lambda work: devices.create_post(work, anonymous_post, device_digest=devices.digest("token")),
+        portal=portal,
+        actor=VISITOR,
+    )
 
 
 async def test_no_row_is_left_and_another_portal_keeps_all(make: Factory, database_url: str) -> None:
@@ -125,7 +163,7 @@ async def test_no_row_is_left_and_another_portal_keeps_all(make: Factory, databa
     # Every table that rows could be left in had some.
     assert set(filled) == {*tables_with_portal(database_url), "portals"}
     assert rows_left(database_url, ideas.portal) == {}
-    assert sorted(files) == [f"attachment{ideas.portal}", f"image{ideas.portal}"]
+    assert sorted(files) == [f"{kind}{ideas.portal}" for kind in ("attachment", "image", "picture")]
     assert await of_portal(make.server.database, make.portal) == before
     assert await make.wrong_counters() == []
     assert [await make.value(f"SELECT count(*) FROM {table}") + 1 for table in joined] == before_joined
@@ -305,7 +343,7 @@ async def test_a_deadlock_of_a_deletion_and_a_change_of_the_catalogue_is_retried
 
     # PostgreSQL has ended one of the two, which then ran once more.
     assert runs.total() == 3
-    assert sorted(files) == [f"attachment{ideas.portal}", f"image{ideas.portal}"]
+    assert sorted(files) == [f"{kind}{ideas.portal}" for kind in ("attachment", "image", "picture")]
     assert isinstance(status, NotFound) if runs["status"] == 2 else status is None
     assert rows_left(database_url, ideas.portal) == {}
     assert await make.wrong_counters() == []

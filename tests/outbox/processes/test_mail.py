@@ -16,6 +16,7 @@ from tests.faults.test_crash_recovery import url_of
 from tests.outbox.processes.test_operation import ONE_CLICK, SENDER, find_link, text_of
 from tests.server.test_serve import key_of, until
 from tests.support.commands import SECONDS, Earshot
+from tests.support.forms import send_form_over_http
 from tests.support.outbox_processes import Api, count, run_json
 from tests.support.processes import free_port
 from tests.support.smtp_sink import Sink, run_sink
@@ -39,7 +40,7 @@ class Portal:
 
     def post_form(self, path: str, **fields: str) -> int:
         """Send a form, and return the status of the page."""
-        return httpx.post(f"{self.address}{path}", data=fields, timeout=SECONDS).status_code
+        return send_form_over_http(self.address, path, fields, seconds=SECONDS).status_code
 
     def wait_for_emails(self, name: str, number: int = 1) -> list[EmailMessage]:
         """The emails to the user, when as many have arrived and nothing waits."""

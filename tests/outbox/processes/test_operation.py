@@ -14,6 +14,7 @@ import pytest
 from tests.faults.test_crash_recovery import url_of
 from tests.server.test_serve import key_of, until
 from tests.support.commands import SECONDS, Earshot
+from tests.support.forms import send_form_over_http
 from tests.support.outbox_processes import Api, count, create_webhook, run_json, running_outbox, verify_signature
 from tests.support.receiver import Receiver, run_receiver
 from tests.support.smtp_sink import Sink, run_sink
@@ -192,12 +193,13 @@ def test_an_invitation_is_accepted_once(portal: Portal) -> None:
     (email,) = portal.emails_to("noa")
     link = find_link(text_of(email), "/invitation")
     page, _, token = link.partition("?token=")
+    address = page.removesuffix("/invitation")
 
     # A scanner opens the link before its reader does.
     assert httpx.get(link, timeout=SECONDS).status_code == 200
     form = {"token": token, "name": "Noa Stone", "password": "harbor-lantern-42"}
-    accepted = httpx.post(page, data=form, timeout=SECONDS)
-    again = httpx.post(page, data={**form, "name": "Somebody else"}, timeout=SECONDS)
+    accepted = send_form_over_http(address, "/invitation", form, seconds=SECONDS)
+    again = send_form_over_http(address, "/invitation", {**form, "name": "Somebody else"}, seconds=SECONDS)
 
     assert accepted.status_code == 200
     assert again.status_code >= 400

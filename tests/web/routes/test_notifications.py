@@ -14,7 +14,7 @@ from app.domain.notifications.choices import Choices
 from app.domain.notifications.kinds import DIGEST, NOTIFICATION_KINDS, RECAP
 from app.domain.posts import follows
 from app.domain.users import deletion, users
-from app.web.templating import TemplateRenderer
+from app.web.portal_pages import PortalPages
 from tests.support.clients import Client
 from tests.support.database_dump import changed, snapshot
 from tests.support.factory import Factory
@@ -91,18 +91,18 @@ async def test_no_other_writer_waits_while_a_page_is_rendered(
     visitor: Client, make: Factory, jane: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, token = str(make.server.settings.database_url), make_token(make, jane)
-    render_form, rendered = TemplateRenderer.private_form, []
+    render_form, rendered = PortalPages.private_form, []
 
-    def write_and_render(pages: TemplateRenderer, template: str, **values: Any) -> Any:
+    def write_and_render(pages: PortalPages, request: Any, viewer: Any, template: str, **values: Any) -> Any:
         script(url, f"UPDATE users SET name = name || '.' WHERE id = {jane}")
         rendered.append(template)
-        return render_form(pages, template, **values)
+        return render_form(pages, request, viewer, template, **values)
 
-    monkeypatch.setattr(TemplateRenderer, "private_form", write_and_render)
+    monkeypatch.setattr(PortalPages, "private_form", write_and_render)
     for path in ("/notifications", "/unsubscribe", "/unsubscribe/undo"):
         assert (await visitor.post(path, data={"token": token})).status_code == 200
 
-    assert rendered == ["notifications.html", "unsubscribe.html", "unsubscribe.html"]
+    assert rendered == ["portal/notifications.html", "portal/unsubscribe.html", "portal/unsubscribe.html"]
 
 
 async def test_the_button_of_the_page_unsubscribes(visitor: Client, make: Factory, jane: int, post: int) -> None:
