@@ -30,6 +30,7 @@ from tests.support.live_server import serve_in_thread
 T = TypeVar("T")
 PASSWORD: Final = "a good password"
 PASSWORD_HASH: Final = hash_password(PASSWORD)
+USER_AGENT: Final = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 _numbers = count(1)
 
 
@@ -71,9 +72,9 @@ class ServedPortal:
         """The address of a user."""
         return str(self.value("SELECT email FROM users WHERE id = :user", user=user))
 
-    def sign_in(self, user: int) -> dict[str, Any]:
+    def sign_in(self, user: int, user_agent: str = USER_AGENT) -> dict[str, Any]:
         """The cookie of a new session of this user, as Playwright takes it."""
-        token = self.act(lambda work: sessions.create(work, user_id=user, method="link", user_agent="test"))
+        token = self.act(lambda work: sessions.create(work, user_id=user, method="link", user_agent=user_agent))
         return {"name": "earshot_session", "value": token, "url": self.address}
 
     async def _act(self, operation: Callable[[UnitOfWork], T]) -> T:
