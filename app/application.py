@@ -108,6 +108,7 @@ class Application:
             default_dialect=settings.default_dialect,
             trusted_proxies=settings.proxies,
             forwarded_host=settings.forwarded_host,
+            sends_mail=settings.smtp_url is not None,
         )
         self._background = BackgroundJobs(background_jobs(self.services))
         self._outbox = build_worker(settings, self.database, self.services.cipher) if settings.outbox else None

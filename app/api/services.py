@@ -68,4 +68,6 @@ class Services:
     forwarded_host: bool = False
     """Whether `X-Forwarded-Host` of a trusted proxy is read instead of `Host`."""
     passwords: PasswordHasher = field(default_factory=PasswordHasher)
+    sends_mail: bool = False
+    """Whether there is a mail server."""
     views: PageViews = field(default_factory=PageViews)

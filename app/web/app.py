@@ -23,6 +23,7 @@ from app.web.browser_sessions import BrowserSessions
 from app.web.cookies import SESSION, Cookies, read_token
 from app.web.drafts import Drafts
 from app.web.error_pages import ErrorPages
+from app.web.known_browsers import KnownBrowsers
 from app.web.portal_pages import PortalPages
 from app.web.portals import find_portal_id
 from app.web.public_address import PublicAddress
@@ -94,10 +95,11 @@ def build(
     public_address = PublicAddress(services.public, database)
     cookies = Cookies(services.public)
     viewers = Viewers(database, public_address, services.csrf_tokens)
-    portal_pages = PortalPages(renderer, cookies)
+    portal_pages = PortalPages(renderer, cookies, sends_mail=services.sends_mail)
     embedded_pages = EmbeddedPages(renderer, database)
     passkeys_of_browsers = Passkeys(services.cipher, services.clock)
-    browser_sessions = BrowserSessions(database, viewers, portal_pages, cookies)
+    known_browsers = KnownBrowsers(services.sealed_values, cookies)
+    browser_sessions = BrowserSessions(database, viewers, portal_pages, cookies, known_browsers)
     sign_in_pages = SignInPages(portal_pages, viewers, browser_sessions, database, passkeys_of_browsers, public_address)
     bot_check = BotCheck(services.cipher, services.clock)
     stored = services.uploads
@@ -150,6 +152,7 @@ def build(
             bot_check,
             form_limiter,
             account_limit,
+            known_browsers,
         ),
         passkeys.router(
             portal_pages,
@@ -203,11 +206,20 @@ def _sign_in_routers(
     bot_check: BotCheck,
     form_limiter: PageRateLimit,
     account_limit: AccountLimit,
+    known_browsers: KnownBrowsers,
 ) -> list[APIRouter]:
     database, passwords = services.database, services.passwords
     return [
         sign_in.router(
-            pages, viewers, sign_in_pages, browser_sessions, database, passwords, account_limit, form_limiter
+            pages,
+            viewers,
+            sign_in_pages,
+            browser_sessions,
+            known_browsers,
+            database,
+            passwords,
+            account_limit,
+            form_limiter,
         ),
         sign_in_link.router(pages, viewers, sign_in_pages, browser_sessions, database, form_limiter),
         sign_up.router(pages, viewers, sign_in_pages, browser_sessions, bot_check, database, passwords, form_limiter),

@@ -15,6 +15,7 @@ from app.domain.users import sessions
 from app.domain.users.sessions import SessionUser
 from app.web import cookies
 from app.web.cookies import Cookies
+from app.web.known_browsers import KnownBrowsers
 from app.web.portal_pages import PortalPages
 from app.web.safe_paths import safe_path
 from app.web.viewer import Viewer, Viewers
@@ -36,7 +37,15 @@ class SignIn:
 class BrowserSessions:
     """Opens and ends the sessions of browsers."""
 
-    def __init__(self, database: Database, viewers: Viewers, pages: PortalPages, cookies_of_pages: Cookies) -> None:
+    def __init__(
+        self,
+        database: Database,
+        viewers: Viewers,
+        pages: PortalPages,
+        cookies_of_pages: Cookies,
+        known_browsers: KnownBrowsers,
+    ) -> None:
+        self._known_browsers = known_browsers
         self._database = database
         self._viewers = viewers
         self._pages = pages
@@ -62,16 +71,20 @@ class BrowserSessions:
             devices.claim(work, user_id=user_id, device_digest=devices.digest(viewer.device_token))
         return SignIn(token, sessions.find(work, token))
 
-    def respond(self, request: Request, response: Response, token: str) -> Response:
-        """The response with the cookie of a new session."""
-        self._cookies.set(request, response, cookies.SESSION, token)
+    def respond(self, request: Request, viewer: Viewer, response: Response, sign_in: SignIn) -> Response:
+        """The response with the cookie of a new session; unchanged if there is none."""
+        if not sign_in.token:
+            return response
+        self._cookies.set(request, response, cookies.SESSION, sign_in.token)
+        if sign_in.user is not None and sign_in.user.email is not None:
+            self._known_browsers.remember(request, response, viewer.portal["id"], sign_in.user.email)
         if cookies.NEXT_PATH in request.cookies:
             self._cookies.delete(request, response, cookies.NEXT_PATH)
         return response
 
-    def redirect(self, request: Request, token: str, next_path: str | None) -> Response:
+    def redirect(self, request: Request, viewer: Viewer, sign_in: SignIn, next_path: str | None) -> Response:
         """Lead a user who has just signed in to the page that asked for it."""
-        return self.respond(request, self._pages.redirect(safe_path(next_path)), token)
+        return self.respond(request, viewer, self._pages.redirect(safe_path(next_path)), sign_in)
 
     def show_signed_in(self, viewer: Viewer, sign_in: SignIn) -> Viewer:
         """The viewer of a page that is shown right after the sign-in; the same viewer if it was refused."""

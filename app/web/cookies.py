@@ -20,6 +20,8 @@ THEME: Final = "earshot_theme"
 """`light` or `dark`; without it the theme is that of the browser."""
 NEXT_PATH: Final = "earshot_next"
 """Where the visitor goes after signing in by the link of an email, which may be opened in another window."""
+KNOWN_ACCOUNTS: Final = "earshot_known"
+"""The accounts to which somebody has signed in with this browser, encrypted."""
 PROVIDER_SIGN_IN: Final = "earshot_provider"
 """The sign-in that waits for the response of an OpenID Connect provider, encrypted."""
 

@@ -74,8 +74,10 @@ class _Look:
 class PortalPages:
     """Renders the templates under `portal/`."""
 
-    def __init__(self, renderer: TemplateRenderer, cookies_of_pages: Cookies) -> None:
+    def __init__(self, renderer: TemplateRenderer, cookies_of_pages: Cookies, *, sends_mail: bool) -> None:
+        """`sends_mail` is whether the server has a mail server: pages must not promise an email without one."""
         self.link = renderer.link
+        self.sends_mail = sends_mail
         self._renderer = renderer
         self._cookies = cookies_of_pages
         self._looks: dict[str, _Look] = {}
@@ -108,6 +110,7 @@ class PortalPages:
             theme=viewer.theme,
             next_theme=next_theme,
             theme_label=theme_label,
+            sends_mail=self.sends_mail,
             **{"here": own_path(request), "notice": find_notice(request, viewer.locale), "is_plain": False, **context},
         )
         if viewer.device_token:

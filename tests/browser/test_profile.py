@@ -114,12 +114,13 @@ def test_a_new_password_signs_out_everywhere_else(user_tab: Tab, portal: ServedP
     tab = user_tab
     portal.sign_in(user)
     open_tab_of_account(tab, "Profile")
-    for present, message in (("a wrong password", None), (PASSWORD, "Your password is changed.")):
-        tab.type_into("Present password", present)
+    field = card(tab, "Password").get_by_label("Present password")
+    for present in ("a wrong password", PASSWORD):
+        tab.type(field, present)
         tab.type_into("New password", "another good password")
         tab.press_button("Change the password")
-        if message is None:
-            expect(tab.content.get_by_label("Present password")).to_have_attribute("aria-invalid", "true")
+        if present != PASSWORD:
+            expect(field).to_have_attribute("aria-invalid", "true")
             tab.take_status(422)
             assert portal.value(SESSIONS, user=user) == 2
     expect(tab.page.locator(".notice")).to_contain_text("Your password is changed.")
@@ -238,3 +239,31 @@ def test_an_address_is_confirmed_by_a_link(user_tab: Tab, portal: ServedPortal, 
     expect(tab.page.get_by_role("heading", level=1)).to_have_text("Thank you")
     tab.page.goto("/profile")
     expect(card(tab, "Email address")).not_to_contain_text("Not confirmed")
+
+
+def test_the_address_is_changed_by_a_link_to_the_new_one(
+    user_tab: Tab, portal: ServedPortal, user: int, mailbox: Mailbox
+) -> None:
+    tab, old = user_tab, portal.email_of(user)
+    new = f"new-{old}"
+    open_tab_of_account(tab, "Profile")
+    field = card(tab, "Email address").get_by_label("Present password")
+    for present in ("a wrong password", PASSWORD):
+        address = tab.content.get_by_label("New address")
+        address.clear()
+        tab.type(address, new)
+        tab.type(field, present)
+        tab.press_button("Change the address")
+        if present != PASSWORD:
+            expect(field).to_have_attribute("aria-invalid", "true")
+            expect(address).to_have_value(new)
+            tab.take_status(422)
+    expect(tab.page.locator(".notice")).to_be_visible()
+    assert portal.email_of(user) == old
+
+    match = re.search(r"https?://[^/\s]+(/\S+\?token=\S+)", mailbox.wait_for(new))
+    assert match is not None
+    tab.page.goto(match[1])
+    tab.press(tab.content.get_by_role("button"))
+    expect(tab.page.get_by_role("heading", level=1)).to_have_text("Thank you")
+    assert portal.email_of(user) == new

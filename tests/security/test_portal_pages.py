@@ -258,13 +258,13 @@ async def test_pages_run_only_scripts_of_this_server_and_are_in_no_frame(visitor
 
 
 @pytest.mark.parametrize(
-    ("base_url", "path", "is_secure"),
-    [(None, "/", False), ("https://example.com/feedback", "/feedback/", True)],
+    ("setting", "path", "is_secure"),
+    [({}, "/", False), ({"base_url": "https://example.com/feedback"}, "/feedback/", True)],
 )
 async def test_cookies_are_for_this_server_alone_and_hidden_from_scripts(
-    settings: Settings, clock: TestClock, make: Factory, base_url: str | None, path: str, is_secure: bool
+    settings: Settings, clock: TestClock, make: Factory, setting: dict[str, str], path: str, is_secure: bool
 ) -> None:
-    async with running_application(settings, clock, base_url=base_url) as server:
+    async with running_application(settings, clock, **setting) as server:
         scheme = "https" if is_secure else "http"
         async with Client(server, token=None, base="", host=f"{scheme}://feedback.example.com") as visitor:
             response = await visitor.post("/theme", data={"theme": "dark"})

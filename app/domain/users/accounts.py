@@ -71,9 +71,11 @@ _TAKE_TURN: Final = {
     EMAIL_CONFIRMATION: _take_turn(User.confirmation_requested_at, User.email_confirmed_at.is_(None)),
 }
 _ACCOUNT: Final = Statement(
-    select(User.email, User.password_hash.is_not(None).label("has_password")).where(
-        row_in_portal(User), User.blocked_at.is_(None), User.deleted_at.is_(None)
-    )
+    select(
+        User.email,
+        User.password_hash.is_not(None).label("has_password"),
+        User.email_confirmed_at.is_not(None).label("is_confirmed"),
+    ).where(row_in_portal(User), User.blocked_at.is_(None), User.deleted_at.is_(None))
 )
 
 
@@ -158,6 +160,12 @@ def find_email(work: UnitOfWork, user_id: int) -> str | None:
     """The address for mail about the account; None for a user without one, or who is blocked or deleted."""
     email: str | None = work.fetch_value(_ACCOUNT, id=user_id)
     return email
+
+
+def is_confirmed(work: UnitOfWork, user_id: int) -> bool:
+    """Whether the address of the user is confirmed."""
+    row = work.fetch_one(_ACCOUNT, id=user_id)
+    return row is not None and bool(row["is_confirmed"])
 
 
 def has_password(work: UnitOfWork, user_id: int) -> bool:

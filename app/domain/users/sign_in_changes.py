@@ -23,7 +23,7 @@ def record_email_change(work: UnitOfWork, user_id: int, *, old: str | None, new:
 
 
 def forget_addresses(work: UnitOfWork, event_id: int) -> None:
-    """Remove the addresses from a stored user.email_changed, once the emails about it are made.
+    """Remove the addresses from a stored event, such as user.email_changed, once the emails about it are made.
 
     Events are kept for weeks, and the user may be deleted meanwhile.
     """

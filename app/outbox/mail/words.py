@@ -1,4 +1,4 @@
-"""The sentences of emails, in the language of the portal. A table has one for each kind of email."""
+"""The sentences of emails, in the language of the recipient. A table has one for each kind of email."""
 
 from collections.abc import Sequence
 from typing import Final

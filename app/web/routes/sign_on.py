@@ -143,7 +143,7 @@ def router(
         if signed_in.refusal:
             return refuse(request, viewer, signed_in.refusal, _CAUSES[signed_in.refusal])
         response = RedirectResponse(pages.link(target), 302, SECRET_ADDRESS)
-        return browser_sessions.respond(request, response, signed_in.token) if signed_in.token else response
+        return browser_sessions.respond(request, viewer, response, signed_in)
 
     return routes
 

@@ -25,6 +25,7 @@ from app.web.routes.portal.sign_in import METHODS, NOT_STORED, STALE_FORM, SignI
 from app.web.safe_paths import safe_path
 from app.web.viewer import FORM_FIELD, Viewer, Viewers
 
+_NO_PASSWORD: Final = N_("Choose a password: this server sends no email, so nobody can sign in with a code.")
 _DOMAINS_HINT: Final = N_("Of one of these domains: %(domains)s")
 
 
@@ -91,6 +92,8 @@ def router(
             errors["form"] = translate(viewer.locale, STALE_FORM)
         elif not bot_check.is_passed(form):
             errors["form"] = translate(viewer.locale, TOO_QUICK)
+        if not password and not pages.sends_mail:
+            errors["password"] = translate(viewer.locale, _NO_PASSWORD)
         if "email" not in errors:
             address = emails.normalize_email(email)
             try:

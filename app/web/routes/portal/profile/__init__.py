@@ -10,7 +10,7 @@ from app.web.present_password import PresentPassword
 from app.web.public_address import PublicAddress
 from app.web.rate_limit import PageRateLimit
 from app.web.rendered_texts import RenderedTexts
-from app.web.routes.portal.profile import account, activity, data, keys, notifications, password, sessions
+from app.web.routes.portal.profile import account, activity, data, email, keys, notifications, password, sessions
 from app.web.routes.portal.profile.pages import ProfilePages
 from app.web.viewer import Viewers
 
@@ -33,6 +33,7 @@ def routers(
     return [
         account.router(profile_pages, account_page, database, services.uploads, form_limiter),
         password.router(profile_pages, account_page, database, services.passwords, present_password, form_limiter),
+        email.router(profile_pages, account_page, database, present_password, form_limiter),
         notifications.router(profile_pages, database, form_limiter),
         activity.router(profile_pages, database, texts),
         sessions.router(profile_pages, database, public_address, services.clock, form_limiter),

@@ -23,6 +23,8 @@ from app.web.rate_limit import PageRateLimit
 from app.web.routes.portal.profile.pages import HOME, METHODS, STALE, ProfilePages, Visit
 
 TAB: Final = "account"
+NEW_EMAIL: Final = "new_email"
+"""The field of the form that changes the address."""
 MAX_PICTURE_BYTES: Final = 10 * 1024 * 1024
 PICTURE_TYPES: Final = ("png", "jpeg", "gif", "webp")
 LIMITS: Final = {"min_password": accounts.MIN_PASSWORD, "max_password": accounts.MAX_PASSWORD}
@@ -59,6 +61,7 @@ class AccountPage:
             errors=errors,
             profile=found,
             name=typed.get("name", found.name),
+            new_email=typed.get(NEW_EMAIL, ""),
             languages=_list_languages(visit, found, typed.get("locale")),
             limits=LIMITS,
             max_megabytes=MAX_PICTURE_BYTES >> 20,

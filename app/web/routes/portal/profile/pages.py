@@ -61,6 +61,7 @@ class ProfilePages:
     """Finds the user of a request, and responds with the tabs."""
 
     def __init__(self, pages: PortalPages, viewers: Viewers) -> None:
+        self.sends_mail = pages.sends_mail
         self._pages = pages
         self._viewers = viewers
 
@@ -92,6 +93,7 @@ class ProfilePages:
         template: str | None = None,
         status: int = 200,
         errors: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         **context: Any,
     ) -> Response:
         """The page of a tab; `errors` are the messages by field, or by `form` for the whole form."""
@@ -102,7 +104,7 @@ class ProfilePages:
             f"portal/profile/{template or tab}.html",
             current="profile",
             status=422 if errors and status == 200 else status,
-            headers=_HEADERS,
+            headers={**_HEADERS, **(headers or {})},
             tabs=shown,
             tab=tab,
             tab_label=next(label for name, _, label in TABS if name == tab),
