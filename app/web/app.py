@@ -135,7 +135,7 @@ def build(
         overviews.router(portal_pages, viewers, database, texts),
         board.router(portal_pages, viewers, database, texts),
         submit.router(portal_pages, viewers, database, stored, services.sealed_values, bot_check, drafts, form_limiter),
-        own_posts.router(portal_pages, viewers, posts, database, stored, drafts, form_limiter),
+        own_posts.router(portal_pages, viewers, posts, database, stored, services.sealed_values, drafts, form_limiter),
         comments.router(portal_pages, viewers, posts, database, drafts, form_limiter),
         post.router(portal_pages, viewers, posts),
         actions.router(portal_pages, viewers, posts, database, form_limiter),

@@ -35,7 +35,7 @@ TRENDING_PERIOD: Final = timedelta(days=30)
 MAX_TRENDING_VOTES: Final = 300
 """The trending posts are those with the most votes of this period, of which only the newest votes are counted."""
 MAX_MATCHES: Final = 1000
-"""The best matches of a text, to which the other filters of a list apply."""
+"""The best matches of a text, to which the filters of a list apply that the search does not know."""
 MAX_SIMILAR: Final = 5
 
 ORDERS: Final = {"top": "votes_count", "newest": "created_at", "status": "latest_status_change"}
@@ -87,6 +87,8 @@ class PostList:
 
     posts: list[PostSummary]
     has_more: bool
+    is_limited: bool = False
+    """Whether more than MAX_MATCHES posts have the text, so that some that match the filters may be missing."""
 
 
 @dataclass(eq=False)
@@ -179,18 +181,24 @@ def search_page(
 ) -> PostList:
     """A page of the posts that the search for posts finds, the best first: see `app.domain.search.posts`.
 
-    Besides the team, nobody finds a post that visitors don't see. With filters, at most MAX_MATCHES are found. All
+    Besides the team, nobody finds a post that visitors don't see, except among the own posts of `restrict_to_own`. The
+    search applies the filter by status to all matches, and the others are applied to the best MAX_MATCHES. All
     statements must see the same rows, and only indexed posts are found. May take long.
     """
     work.authorize(Permission.VIEW)
-    audience = Visibility.ALL if is_team(work.actor) else Visibility.PUBLIC
-    has_filters = bool(filters.active_filters())
-    first, count = (0, MAX_MATCHES) if has_filters else (offset, limit + 1)
-    found = search.search(work, text, visibility=audience, offset=first, limit=count)
+    is_own = work.actor.user_id is not None and (
+        filters.user_ids == [work.actor.user_id] or work.actor.user_id in (filters.voter_id, filters.follower_id)
+    )
+    audience = Visibility.ALL if is_own or is_team(work.actor) else Visibility.PUBLIC
+    others = replace(filters, status_ids=None)
+    has_others = bool(others.active_filters())
+    first, count = (0, MAX_MATCHES) if has_others else (offset, limit + 1)
+    found = search.find(work, text, visibility=audience, status_ids=filters.status_ids, offset=first, limit=count)
     ids = found.ids
-    if has_filters:
-        ids = _keep_matching(work, filters, ids)[offset : offset + limit + 1]
-    return _page(work, _QUERY.fetch_by_ids(work, filters, ids), limit, device)
+    if has_others:
+        ids = _keep_matching(work, others, ids)[offset : offset + limit + 1]
+    page = _page(work, _QUERY.fetch_by_ids(work, filters, ids), limit, device)
+    return replace(page, is_limited=has_others and found.total > MAX_MATCHES)
 
 
 def list_similar(work: UnitOfWork, title: str, *, device: str | None = None) -> list[PostSummary]:

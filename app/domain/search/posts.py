@@ -99,6 +99,19 @@ def search(
     statements must see the same rows. May take long. Raises Forbidden.
     """
     work.authorize(Permission.VIEW if visibility is Visibility.PUBLIC else Permission.READ)
+    return find(work, query, visibility=visibility, status_ids=status_ids, offset=offset, limit=limit)
+
+
+def find(
+    work: UnitOfWork,
+    query: str,
+    *,
+    visibility: Visibility,
+    status_ids: Sequence[int] | None = None,
+    offset: int,
+    limit: int,
+) -> SearchPage:
+    """As `search`, for a caller that shows only those of the posts that the actor may see."""
     terms = SearchTerms.parse(query)
     if not terms.words or status_ids == []:
         return SearchPage([], 0)

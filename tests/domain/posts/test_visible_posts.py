@@ -21,7 +21,7 @@ from app.domain.posts.filters import ALL, PostFilter
 from app.domain.posts.follows import INSERT_FOLLOW
 from app.domain.posts.post_page import PostPage
 from app.domain.posts.update import PostUpdate
-from app.domain.posts.visible_posts import TRENDING_PERIOD, Label, PostSummary, list_page
+from app.domain.posts.visible_posts import MAX_MATCHES, TRENDING_PERIOD, Label, PostSummary, list_page
 from app.domain.search import post_index
 from app.domain.sql.statement import PORTAL_ID, Statement, insert_row
 from app.domain.unit_of_work import UnitOfWork
@@ -294,6 +294,60 @@ async def test_a_search_applies_the_filters_and_ranks_the_best_first(make: Facto
     found = await make.server.database.read(find, context, snapshot=True)
 
     assert found == [[dark, theme], [theme], [theme], [theme], [dark]]
+
+
+async def test_a_search_says_if_its_filters_were_applied_to_the_best_matches_only(make: Factory) -> None:
+    board, planned = make.boards["Bug Reports"], make.statuses["Planned"]
+
+    def create_all(work: UnitOfWork) -> list[int]:
+        return [
+            create.create_post(
+                work,
+                NewPost(
+                    title="Export" if number else "A way to export that is worse than all others",
+                    description=None,
+                    author=make.owner,
+                    board_id=None if number else board,
+                    status_id=None if number else planned,
+                ),
+            ).id
+            for number in range(MAX_MATCHES + 1)
+        ]
+
+    worst = (await make.act(create_all))[0]
+    while await make.act(post_index.index_new_posts):
+        pass
+
+    def find(work: UnitOfWork) -> list[tuple[list[int], bool]]:
+        by_board, by_status = PostFilter(board_ids=[board]), PostFilter(status_ids=[planned])
+        pages = [
+            visible_posts.search_page(work, text, filters, offset=0)
+            for text, filters in (("export", by_board), ("export", by_status), ("export worse", by_board))
+        ]
+        pages.append(visible_posts.search_page(work, "export", ALL, offset=MAX_MATCHES))
+        return [([post.id for post in page.posts], page.is_limited) for page in pages]
+
+    context = PortalContext(make.portal, VISITOR)
+    found = await make.server.database.read(find, context, snapshot=True)
+
+    assert found == [([], True), ([worst], False), ([worst], False), ([worst], False)]
+
+
+async def test_own_posts_are_found_in_every_state_and_those_of_others_are_not(make: Factory) -> None:
+    jane = await make.user()
+    own = {state: await make.post(title="Dark mode", author=jane, moderation=state) for state in MODERATION_STATES}
+    hidden = await make.post(title="Dark mode", moderation="pending", votes_by=[jane])
+    await make.act(post_index.index_new_posts)
+
+    def find(work: UnitOfWork) -> list[set[int]]:
+        filters = [ALL, *(visible_posts.restrict_to_own(work, ALL, kind) for kind in ("posted", "voted", "followed"))]
+        return [ids_of(visible_posts.search_page(work, "dark", each, offset=0).posts) for each in filters]
+
+    async def search(actor: Actor) -> list[set[int]]:
+        return await make.server.database.read(find, PortalContext(make.portal, actor), snapshot=True)
+
+    assert await search(Actor(jane, "user")) == [{own["approved"]}, {*own.values()}, set(), set()]
+    assert (await search(Actor(make.owner, "owner")))[0] == {*own.values(), hidden}
 
 
 async def test_a_row_has_what_its_page_shows(make: Factory) -> None:

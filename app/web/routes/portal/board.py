@@ -15,7 +15,7 @@ from app.adapters.translations import N_
 from app.domain.portals import boards, categories
 from app.domain.posts import visible_posts
 from app.domain.posts.filters import PostFilter
-from app.domain.posts.visible_posts import PAGE_POSTS, PostList
+from app.domain.posts.visible_posts import MAX_MATCHES, PAGE_POSTS, PostList
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.web.portal_pages import PortalPages
 from app.web.rendered_texts import RenderedTexts
@@ -119,6 +119,7 @@ def router(pages: PortalPages, viewers: Viewers, database: Database, texts: Rend
             board=board,
             welcome=welcome,
             posts=content.posts.posts,
+            max_matches=MAX_MATCHES if content.posts.is_limited else None,
             next_url=None if next_url is None else pages.link(next_url),
             query=query,
             orders=[

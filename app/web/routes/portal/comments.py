@@ -10,14 +10,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.adapters.database import Database
-from app.domain.errors import Forbidden, NotFound, ValidationFailed, ValueOutOfRange
+from app.domain.errors import Forbidden, NotFound, ServiceUnavailable, ValidationFailed, ValueOutOfRange
 from app.domain.posts import comments, editing, texts, visibility
 from app.domain.posts.editing import EditableComment
 from app.domain.posts.post_page import PostPage
 from app.domain.unit_of_work import UnitOfWork
+from app.web import unsent_forms
 from app.web.drafts import Drafts
 from app.web.field_messages import translate
-from app.web.forms import limit_form, read_form, require_own_site
+from app.web.forms import UploadForm, limit_form, read_fields, read_form, require_own_site
 from app.web.notices import add_notice
 from app.web.portal_pages import PortalPages
 from app.web.post_messages import STALE, TEXT_TOO_LARGE, TOO_LARGE, describe_errors
@@ -239,11 +240,20 @@ class _CommentPages:
         # Not `require_user`: whoever was signed out meanwhile must not lose the text.
         viewer = await self._viewers.find(request)
         try:
-            fields = await read_form(request, max_bytes=MAX_FORM_BYTES)
+            fields = await read_fields(request, max_bytes=MAX_FORM_BYTES)
         except HTTPException as error:
             if error.status_code != 413:
                 raise
             return self._refuse_large(request, viewer)
+        try:
+            return await self._store(request, viewer, code, form, dict(fields))
+        except ServiceUnavailable as failure:
+            unsent = UploadForm(fields, is_complete=True)
+            return unsent_forms.respond(self._pages, request, viewer, failure, unsent)
+
+    async def _store(
+        self, request: Request, viewer: Viewer, code: str, form: _Form, fields: Mapping[str, str]
+    ) -> Response:
         body, user = fields.get("body", ""), viewer.user
         if user is None:
             response = self._pages.redirect_to_sign_in(form.path)

@@ -116,6 +116,10 @@ class PostPages:
         is_public = page.moderation == "approved" and page.is_published and not viewer.portal["is_private"]
         return f"/files/{name}" if is_public else self._signer.path(name)
 
+    def sign_file_path(self, name: str) -> str:
+        """The path of a file for somebody who may see its post, whatever the state of the post is."""
+        return self._signer.path(name)
+
     async def _find(self, viewer: Viewer, query: Callable[[UnitOfWork], PostPage | None]) -> PostPage:
         page = await self._database.read(query, viewer.context, snapshot=True)
         if page is None:
