@@ -35,6 +35,10 @@ class OpenIdError(Exception):
     """The provider does not respond, or what it sent is not valid. The text is for the log, without secrets."""
 
 
+class OpenIdUnavailable(OpenIdError):
+    """The provider does not respond, or has a problem of its own, so that the same may work later."""
+
+
 @dataclass(frozen=True, slots=True)
 class OpenIdClient:
     """How this server is known to a provider."""
@@ -91,15 +95,33 @@ class OpenIdProviders:
         )
         return Authorization(url, state, nonce, verifier)
 
-    async def finish(self, client: OpenIdClient, *, code: str, nonce: str, verifier: str) -> Mapping[str, Any]:
-        """Exchange the code, and return the verified claims of the user. Raises OpenIdError."""
+    async def finish(
+        self,
+        client: OpenIdClient,
+        *,
+        code: str,
+        nonce: str,
+        verifier: str,
+        issuer: str | None,
+        names: Sequence[str],
+    ) -> Mapping[str, Any]:
+        """Exchange the code, and return the verified claims of the user.
+
+        `issuer` is the one that the response names, if any (RFC 9207). If one of the claims `names` is not in the ID
+        token, the user info is read, too. Raises OpenIdError.
+        """
         metadata = await self._load_metadata(client.issuer)
+        # Otherwise a provider could lead a browser here with the code of another one.
+        must_name_issuer = metadata.get("authorization_response_iss_parameter_supported") is True
+        if issuer != client.issuer and (issuer is not None or must_name_issuer):
+            raise OpenIdError("the response is not that of this provider")
         tokens = await self._fetch_tokens(client, metadata, code=code, verifier=verifier)
         id_token, access_token = tokens.get("id_token"), tokens.get("access_token")
         if not isinstance(id_token, str):
             raise OpenIdError("the provider sent no ID token")
         claims = await self._verify(client, metadata, id_token, nonce=nonce, access_token=access_token)
-        if "email" in claims or "userinfo_endpoint" not in metadata or not isinstance(access_token, str):
+        is_complete = all(name in claims for name in names)
+        if is_complete or "userinfo_endpoint" not in metadata or not isinstance(access_token, str):
             return claims
         endpoint = _require_url(metadata, "userinfo_endpoint")
         more = await self._request("GET", endpoint, headers=[("Authorization", f"Bearer {access_token}")])
@@ -146,7 +168,11 @@ class OpenIdProviders:
 
         url = _require_url(metadata, "jwks_uri")
         offered = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
-        registry = JWSRegistry(algorithms=[name for name in ALGORITHMS if name in offered], strict_check_header=False)
+        algorithms = [name for name in ALGORITHMS if name in offered]
+        if not algorithms:
+            # The library would take an empty list for its defaults, among them HS256.
+            raise OpenIdError("the provider signs with none of the accepted algorithms")
+        registry = JWSRegistry(algorithms=algorithms, strict_check_header=False)
         try:
             try:
                 token = jwt.decode(id_token, await self._load_keys(url, max_age=CACHE_SECONDS), registry=registry)
@@ -196,8 +222,10 @@ class OpenIdProviders:
                 method, url, headers=[("Accept", "application/json"), *headers], content=content
             )
         except OutboundError as error:
-            raise OpenIdError(str(error)) from None
+            raise OpenIdUnavailable(str(error)) from None
         host = parse_outbound_url(url).host
+        if response.status >= 500:
+            raise OpenIdUnavailable(f"{host} responded with the status {response.status}")
         if response.status != 200:
             raise OpenIdError(f"{host} responded with the status {response.status}")
         try:

@@ -15,6 +15,7 @@ from app.domain.users import sessions
 from app.domain.users.sessions import SessionUser
 from app.web import cookies
 from app.web.cookies import Cookies
+from app.web.known_browsers import KnownBrowsers
 from app.web.portal_pages import PortalPages
 from app.web.safe_paths import safe_path
 from app.web.viewer import Viewer, Viewers
@@ -31,12 +32,22 @@ class SignIn:
     user: SessionUser | None = None
     refusal: str = ""
     """`sign_in.blocked` or `sign_in.awaits_approval`."""
+    is_device_claimed: bool = False
+    """Whether what the browser did without an account is the user's now."""
 
 
 class BrowserSessions:
     """Opens and ends the sessions of browsers."""
 
-    def __init__(self, database: Database, viewers: Viewers, pages: PortalPages, cookies_of_pages: Cookies) -> None:
+    def __init__(
+        self,
+        database: Database,
+        viewers: Viewers,
+        pages: PortalPages,
+        cookies_of_pages: Cookies,
+        known_browsers: KnownBrowsers,
+    ) -> None:
+        self._known_browsers = known_browsers
         self._database = database
         self._viewers = viewers
         self._pages = pages
@@ -60,18 +71,24 @@ class BrowserSessions:
         """After a session was created: give the user what this browser did without an account."""
         if viewer.device_token:
             devices.claim(work, user_id=user_id, device_digest=devices.digest(viewer.device_token))
-        return SignIn(token, sessions.find(work, token))
+        return SignIn(token, sessions.find(work, token), is_device_claimed=True)
 
-    def respond(self, request: Request, response: Response, token: str) -> Response:
-        """The response with the cookie of a new session."""
-        self._cookies.set(request, response, cookies.SESSION, token)
+    def respond(self, request: Request, viewer: Viewer, response: Response, sign_in: SignIn) -> Response:
+        """The response with the cookie of a new session; unchanged if there is none."""
+        if not sign_in.token:
+            return response
+        self._cookies.set(request, response, cookies.SESSION, sign_in.token)
+        if sign_in.user is not None and sign_in.user.email is not None:
+            self._known_browsers.remember(request, response, viewer.portal["id"], sign_in.user.email)
+        if sign_in.is_device_claimed:
+            self._renew_device(request, response)
         if cookies.NEXT_PATH in request.cookies:
             self._cookies.delete(request, response, cookies.NEXT_PATH)
         return response
 
-    def redirect(self, request: Request, token: str, next_path: str | None) -> Response:
+    def redirect(self, request: Request, viewer: Viewer, sign_in: SignIn, next_path: str | None) -> Response:
         """Lead a user who has just signed in to the page that asked for it."""
-        return self.respond(request, self._pages.redirect(safe_path(next_path)), token)
+        return self.respond(request, viewer, self._pages.redirect(safe_path(next_path)), sign_in)
 
     def show_signed_in(self, viewer: Viewer, sign_in: SignIn) -> Viewer:
         """The viewer of a page that is shown right after the sign-in; the same viewer if it was refused."""
@@ -88,4 +105,13 @@ class BrowserSessions:
         await self._database.write(lambda work: sessions.end(work, viewer.session_token), viewer.operator_context)
         response = self._pages.redirect("/")
         self._cookies.delete(request, response, cookies.SESSION)
+        self._renew_device(request, response)
         return response
+
+    def _renew_device(self, request: Request, response: Response) -> None:
+        """Let the next page with a form for visitors give the browser a new token.
+
+        What the browser did under its present one belongs to the user who has signed in.
+        """
+        if self._cookies.find_name(request, cookies.DEVICE) in request.cookies:
+            self._cookies.delete(request, response, cookies.DEVICE)

@@ -14,6 +14,7 @@ _MESSAGES: Final = {
     ("password", "too_long"): N_("The password can have at most %(max)s characters."),
     ("password", "invalid"): N_("The password contains a character that can't be used."),
     ("email", "invalid"): N_("Enter an email address, such as jane@example.com."),
+    ("email", "unchanged"): N_("That is the present address."),
     ("email", "other_domain"): N_("Only addresses of these domains can sign up: %(domains)s"),
 }
 

@@ -21,6 +21,11 @@ _TEXTS: Final = {
     "picture-saved": N_("Your picture is saved."),
     "picture-removed": N_("Your picture is removed."),
     "confirmation-sent": N_("An email with a link is on its way to you. Open the link to confirm the address."),
+    "new-address-sent": N_(
+        "If no other account has the new address, an email with a link is on its way to it. Open the link in this "
+        "browser to change the address."
+    ),
+    "address-changed": N_("Your email address is changed. You are signed out everywhere else."),
     "password-set": N_("Your password is set."),
     "password-changed": N_("Your password is changed. You are signed out everywhere else."),
     "notifications-saved": N_("Your choices are saved."),

@@ -1,14 +1,15 @@
 """The pictures of a form: checked and stored, and kept while the form comes back with errors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from app.adapters.images import InvalidImage
 from app.adapters.sealed_values import SealedValues
 from app.adapters.storage.stored_uploads import StoredUploads
 from app.adapters.translations import N_
+from app.domain.posts import texts
 from app.domain.posts.attachments import DEFAULT_NAME, StoredFile
 from app.http.multipart import Upload
 from app.web.field_messages import translate
@@ -25,13 +26,15 @@ MAX_FORM_BYTES: Final = 28 * 1024 * 1024
 KEEP: Final = timedelta(minutes=45)
 """Less than the age at which the sweep of files deletes a file without a row."""
 TYPES: Final = ("png", "jpeg", "gif", "webp")
+FIELD_LIMITS: Final[Mapping[str, Any]] = {"max_pictures": MAX_PICTURES, "max_megabytes": MAX_PICTURE_BYTES >> 20}
+"""What the field says about its limits, as values of templates."""
 _PURPOSE: Final = "picture"
 
 _TOO_MANY: Final = N_("A post can have at most %(maximum)s pictures.")
 _TOO_LARGE: Final = N_("%(name)s is larger than %(maximum)s MB.")
 _NO_PICTURE: Final = N_("%(name)s is not a picture: PNG, JPEG, GIF and WebP can be used.")
 _TOO_LARGE_TOGETHER: Final = N_("The pictures are larger than %(maximum)s MB together. Choose fewer or smaller ones.")
-FORM_TOO_LARGE: Final = N_(
+_FORM_TOO_LARGE: Final = N_(
     "A text can have at most %(characters)s characters, and all pictures together %(megabytes)s MB. Go back and "
     "shorten the text, or choose fewer pictures."
 )
@@ -63,20 +66,24 @@ class Pictures:
     def __init__(self, sealed_values: SealedValues) -> None:
         self._sealed_values = sealed_values
 
-    async def store(self, viewer: Viewer, form: UploadForm, stored: StoredUploads) -> FormPictures:
-        """Store the pictures of the form. The first one becomes the image of the post, the others its attachments.
+    async def store(
+        self, viewer: Viewer, form: UploadForm, stored: StoredUploads, *, existing_count: int = 0
+    ) -> FormPictures:
+        """Store the pictures of the form, for a post that has so many others already.
 
-        Raises StorageUnavailable, ServiceUnavailable.
+        Without others, the first one becomes the image of the post. The rest are attachments. Raises
+        StorageUnavailable, ServiceUnavailable.
         """
+        max_pictures = max(0, MAX_PICTURES - existing_count)
         kept, errors = [], []
-        for sealed in form.list_texts(KEPT_FIELD)[:MAX_PICTURES]:
+        for sealed in form.list_texts(KEPT_FIELD)[:max_pictures]:
             file = self._open(viewer, sealed)
             if file is not None:
                 stored.earlier.append(file)
                 # Sealed again it would be younger than its file.
                 kept.append(KeptPicture(file.original_name or DEFAULT_NAME, sealed))
         uploads = form.list_files(FIELD)
-        free = max(0, MAX_PICTURES - len(kept))
+        free = max_pictures - len(kept)
         if len(uploads) > free:
             errors.append(translate(viewer.locale, _TOO_MANY, maximum=MAX_PICTURES))
         for upload in uploads[:free]:
@@ -89,7 +96,8 @@ class Pictures:
                 kept.append(KeptPicture(file.original_name or DEFAULT_NAME, self._seal(viewer, file)))
         if not form.is_complete:
             errors.append(translate(viewer.locale, _TOO_LARGE_TOGETHER, maximum=MAX_FORM_BYTES >> 20))
-        _choose_main_picture(stored)
+        if not existing_count:
+            _choose_main_picture(stored)
         return FormPictures(kept, errors)
 
     def _seal(self, viewer: Viewer, file: StoredFile) -> str:
@@ -120,6 +128,17 @@ async def _store_picture(upload: Upload, stored: StoredUploads) -> StoredFile:
         return await stored.add_image(upload.file, upload.image_type, upload.filename or "", kind="attachment")
     except InvalidImage:
         raise _Unusable(_NO_PICTURE) from None
+
+
+def has_pictures(form: UploadForm) -> bool:
+    """Whether the form has pictures, or was cut off and may have had some."""
+    return bool(form.list_files(FIELD) or form.list_texts(KEPT_FIELD) or not form.is_complete)
+
+
+def describe_limits(locale: str) -> str:
+    """What to say about a form that is too large to be read."""
+    megabytes = MAX_FORM_BYTES >> 20
+    return translate(locale, _FORM_TOO_LARGE, characters=texts.MAX_DESCRIPTION, megabytes=megabytes)
 
 
 def _choose_main_picture(stored: StoredUploads) -> None:

@@ -26,10 +26,12 @@ class PresentPassword:
         assert viewer.user is not None
         portal_id = viewer.portal["id"]
         account = emails.normalize_email(viewer.user.email or str(viewer.user.user_id))
-        seconds = await self._account_limit.count(portal_id, account)
+        # Wrong passwords on the page of sign-in, which anybody can enter, don't count.
+        session = f"session {viewer.user.session_id}"
+        seconds = await self._account_limit.count(portal_id, account, browser=session)
         if seconds is not None:
             return translate(viewer.locale, _TOO_MANY, minutes=translate_minutes(viewer.locale, seconds))
         if not (await self._passwords.verify(password, stored)).is_valid:
             return translate(viewer.locale, _WRONG)
-        await self._account_limit.forget(portal_id, account)
+        await self._account_limit.forget(portal_id, account, browser=session)
         return None

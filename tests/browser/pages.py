@@ -8,6 +8,9 @@ from playwright.sync_api import Page
 from tests.browser.portal import ServedPortal
 
 _POST: Final = "FROM posts WHERE moderation = 'approved' AND published"
+_COMMENT: Final = (
+    "FROM comments JOIN posts ON posts.id = post_id WHERE moderation = 'approved' AND published AND NOT internal"
+)
 _PATH: Final = f"SELECT '/p/' || slug || '-' || code {_POST}"
 _DISCUSSED: Final = "ORDER BY comments_count DESC, id"
 
@@ -83,8 +86,7 @@ PAGES: Final = (
     PortalPage("post-reply", f"{_PATH} {_DISCUSSED}", "writer", button=".comment-actions a", result=".reply-form"),
     PortalPage(
         "reply",
-        "SELECT '/p/' || code || '/comments/' || comments.id || '/reply' FROM comments "
-        "JOIN posts ON posts.id = post_id WHERE moderation = 'approved' AND published AND NOT internal",
+        f"SELECT '/p/' || code || '/comments/' || comments.id || '/reply' {_COMMENT}",
         viewer="writer",
     ),
     PortalPage("post-edit", f"SELECT '/p/' || code || '/edit' {_POST}", viewer="owner"),
@@ -142,3 +144,12 @@ PAGES: Final = (
     PortalPage("profile-delete", "/profile/delete", viewer="writer"),
     PortalPage("nothing-here", "/nothing", status=404),
 )
+OTHER_PAGES: Final = (
+    PortalPage("comment-edit", f"SELECT '/p/' || code || '/comments/' || comments.id || '/edit' {_COMMENT}", "owner"),
+    PortalPage(
+        "comment-delete", f"SELECT '/p/' || code || '/comments/' || comments.id || '/delete' {_COMMENT}", "owner"
+    ),
+    PortalPage("sign-out", "/logout", viewer="writer"),
+    PortalPage("sign-in-link-unknown", "/sign-in/link?token=unknown", status=404),
+)
+"""Pages that look like those of `PAGES`, so that there are no pictures of them."""

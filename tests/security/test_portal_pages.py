@@ -1,10 +1,10 @@
 """The pages of a portal: who sees which posts, forms that another site or session sent, headers, cookies, redirects."""
 
+import html
 import itertools
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import pytest
 import pytest_asyncio
@@ -12,17 +12,14 @@ from fastapi.routing import APIRoute
 
 from app.background import index_new_posts
 from app.domain.portals import portals
-from app.domain.posts import moderation as moderation_of_posts
-from app.domain.users import sessions
 from app.settings import Settings
 from tests.conftest import TestClock
-from tests.security.rights import STATES
+from tests.security.portal_readers import ONE, STATUSES, TWO, VOTER, Hidden, Reader, add_posts, list_readers, sign_in
 from tests.support.clients import Client
 from tests.support.database_dump import changed, dump_database
 from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
 
-ONE, TWO = "http://one.example.com", "http://two.example.com"
 OWN_TOKENS = {"/invitation", "/password-reset", "/confirm-email", "/notifications", "/unsubscribe", "/unsubscribe/undo"}
 """Forms whose address has a token, which they check: they work without a cookie."""
 WITHOUT_TOKEN = {"/theme"}
@@ -34,42 +31,6 @@ POLICY = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Hidden:
-    """A post that not everybody sees."""
-
-    title: str
-    state: str
-    is_published: bool
-    paths: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Reader:
-    """A client with the cookie of a session, or a visitor. `sees_all` is the right of the team, `owns` of authors."""
-
-    name: str
-    client: Client
-    sees_all: bool = False
-    owns: bool = False
-    is_member: bool = True
-
-    def sees(self, post: Hidden, *, is_private: bool) -> bool:
-        """The rule, independent of the code."""
-        if self.sees_all or self.owns:
-            return True
-        return post.state == "approved" and post.is_published and (self.is_member or not is_private)
-
-
-async def sign_in(make: Factory, client: Client, user: int, *, portal: int | None = None) -> Client:
-    """The client with a session of the user."""
-    token = await make.act(
-        lambda work: sessions.create(work, user_id=user, method="link", user_agent=""), portal=portal
-    )
-    client.cookies.set("earshot_session", token)
-    return client
-
-
 @pytest_asyncio.fixture
 async def visitor(anyone: Client, make: Factory) -> Client:
     """A visitor of the first of two portals."""
@@ -78,41 +39,85 @@ async def visitor(anyone: Client, make: Factory) -> Client:
     return anyone.of(None, base="", host=ONE)
 
 
-async def add_posts(make: Factory, author: int) -> list[Hidden]:
-    """A post for each state and both values of `published`."""
-    posts = []
-    for state, is_published in itertools.product(STATES, (True, False)):
-        title = f"Zebra {state} {'published' if is_published else 'draft'}"
-        post = await make.post(title=title, author=author, status="Planned")
-        if state != "approved":
-            await make.act(lambda work, post=post, state=state: moderation_of_posts.set(work, post, state))
-        await make.run("UPDATE posts SET published = :value WHERE id = :id", value=is_published, id=post)
-        row = await make.row("SELECT slug, code FROM posts WHERE id = :id", id=post)
-        slug, code = row["slug"], row["code"]
-        paths = [f"/p/{slug}-{code}", f"/posts/{slug}"]
-        posts.append(Hidden(title, state, is_published, paths))
-    return posts
+Rule: TypeAlias = Callable[[Reader, Hidden], bool]
 
 
-async def list_readers(make: Factory, visitor: Client, author: int) -> list[Reader]:
-    """Everybody who may look: of both portals, in each role."""
+def everything(reader: Reader, post: Hidden) -> bool:
+    """What the reader may see."""
+    return True
 
-    def client(host: str = ONE) -> Client:
-        return visitor.of(None, base="", host=host)
 
-    other = await make.value("SELECT id FROM portals WHERE host = 'two.example.com'")
-    stranger = await make.user(portal=other)
-    users = {role: await make.user(role=role) for role in ("user", "moderator", "admin")}
-    elsewhere = await sign_in(make, client(), stranger, portal=other)
-    return [
-        Reader("visitor", client(), is_member=False),
-        Reader("a session of the other portal", elsewhere, is_member=False),
-        Reader("author", await sign_in(make, client(), author), owns=True),
-        Reader("user", await sign_in(make, client(), users["user"])),
-        Reader("moderator", await sign_in(make, client(), users["moderator"]), sees_all=True),
-        Reader("admin", await sign_in(make, client(), users["admin"]), sees_all=True),
-        Reader("owner", await sign_in(make, client(), make.owner), sees_all=True),
-    ]
+def public_only(reader: Reader, post: Hidden) -> bool:
+    """What visitors see, whoever reads it."""
+    return post.is_public
+
+
+def searched(reader: Reader, post: Hidden) -> bool:
+    """The team finds everything, and everybody else what visitors see."""
+    return reader.is_team or post.is_public
+
+
+def own(reader: Reader, post: Hidden) -> bool:
+    """The posts of the reader; a visitor has none, and sees the whole list."""
+    return reader.is_author or not reader.is_member
+
+
+def own_searched(reader: Reader, post: Hidden) -> bool:
+    return reader.is_author or (not reader.is_member and post.is_public)
+
+
+def voted_searched(reader: Reader, post: Hidden) -> bool:
+    """Everybody has voted for all posts, and finds among them also those that the search finds for the team alone."""
+    return reader.is_member or post.is_public
+
+
+def of_status(status: str, rule: Rule = everything) -> Rule:
+    return lambda reader, post: post.status == status and rule(reader, post)
+
+
+async def list_pages(make: Factory) -> dict[str, Rule]:
+    """The paths of all lists of posts, and what each shows of the posts that its reader may see."""
+    planned, completed = (make.statuses[name] for name in STATUSES)
+    category = await make.value("SELECT id FROM categories WHERE name = 'Stripes'")
+    board = await make.value("SELECT slug FROM boards WHERE id = (SELECT min(board_id) FROM posts)")
+    return {
+        "/": everything,
+        f"/boards/{board}": everything,
+        f"/?status={planned}": of_status("Planned"),
+        f"/boards/{board}?status={completed}&category={category}&sort=top": of_status("Completed"),
+        f"/?category={category}": everything,
+        "/?sort=newest": everything,
+        "/?sort=top": everything,
+        "/?mine=posted": own,
+        "/?mine=voted": everything,
+        "/?mine=followed&sort=newest": everything,
+        "/?q=zebra": searched,
+        f"/?q=zebra&status={planned}": of_status("Planned", searched),
+        f"/boards/{board}?q=zebra&category={category}": searched,
+        "/?q=zebra&mine=posted": own_searched,
+        "/?q=zebra&mine=voted": voted_searched,
+        "/?q=zebra&mine=followed": voted_searched,
+        "/roadmap": everything,
+        "/changelog": of_status("Completed"),
+        "/t/roadmap": of_status("Planned"),
+        "/t/changelog": of_status("Completed"),
+    }
+
+
+PUBLIC: dict[str, Rule] = {
+    "/feed.atom": public_only,
+    "/boards/feature-requests.atom": public_only,
+    "/roadmap.atom": public_only,
+    "/changelog.atom": of_status("Completed", public_only),
+    "/embedded_roadmap": public_only,
+    "/sitemap.xml?after=0": public_only,
+}
+"""These show the same to everybody, and a private portal has none of them."""
+
+
+def find_posts(text: str, posts: Sequence[Hidden]) -> set[str]:
+    """The titles of the posts that a page names by title, or by the code in an address."""
+    return {post.title for post in posts if post.title in text or post.code in text}
 
 
 @pytest.mark.parametrize("is_private", [False, True])
@@ -122,43 +127,121 @@ async def test_every_page_shows_exactly_the_posts_that_its_reader_may_see(
     author = await make.user()
     posts = await add_posts(make, author)
     await index_new_posts(make.server.database)
-    planned = make.statuses["Planned"]
-    board = await make.value("SELECT slug FROM boards WHERE id = (SELECT min(board_id) FROM posts)")
     await make.act(lambda work: portals.update_setting(work, setting="is_private", value=is_private))
-    lists = ("/", f"/boards/{board}", f"/?status={planned}", "/?sort=newest", "/?sort=top", "/?q=zebra")
+    pages = await list_pages(make)
+    widget = await make.widget(tab="roadmap")
+    public = {**PUBLIC, f"/t/roadmap?widget_id={widget}": of_status("Planned", public_only)}
 
     for reader in await list_readers(make, visitor, author):
-        expected = {post.title for post in posts if reader.sees(post, is_private=is_private)}
         is_closed = is_private and not reader.is_member
-        for path in lists:
+        visible = [post for post in posts if reader.sees(post, is_private=is_private)]
+        for path, rule in pages.items():
             page = await reader.client.get(path)
 
+            expected = {post.title for post in visible if rule(reader, post)}
             assert page.status_code == (303 if is_closed else 200), (reader.name, path)
-            shown = {post.title for post in posts if post.title in page.text}
-            # Only what is published and approved has a place in the index of the search, besides for the team.
-            found = expected if "q=" not in path or reader.sees_all else {"Zebra approved published"} & expected
-            assert shown == found, (reader.name, path)
+            assert find_posts(page.text, posts) == expected, (reader.name, path)
+        for path, rule in public.items():
+            page = await reader.client.get(path, headers={"sec-fetch-dest": "iframe"})
+
+            expected = set() if is_private else {post.title for post in posts if rule(reader, post)}
+            assert page.status_code == (404 if is_private else 200), (reader.name, path)
+            assert find_posts(page.text, posts) == expected, (reader.name, path)
+        page = await reader.client.get("/submit/similar?title=zebra+planned+approved+published")
+        found = find_posts(page.text, posts)
+        assert found <= {post.title for post in visible if post.state != "rejected"}, reader.name
+        assert bool(found) == (not is_closed), reader.name
+
+
+@pytest.mark.parametrize("is_private", [False, True])
+async def test_every_page_of_a_post_is_for_those_who_may_see_it(
+    visitor: Client, make: Factory, is_private: bool
+) -> None:
+    author = await make.user(name="Andrea Author")
+    posts = await add_posts(make, author)
+    await make.act(lambda work: portals.update_setting(work, setting="is_private", value=is_private))
+
+    for reader in await list_readers(make, visitor, author):
+        is_closed = is_private and not reader.is_member
         for post in posts:
-            for path in post.paths:
+            may_change = reader.is_team or reader.is_author
+            is_visible = reader.sees(post, is_private=is_private)
+            addresses = {
+                f"/p/{post.slug}-{post.code}": 200,
+                f"/p/{post.code}": 302,
+                f"/posts/{post.slug}": 200,
+                f"/f/roadmap/{post.slug}-{post.code}": 302,
+                f"/p/{post.code}/edit": 200 if may_change else 302,
+                f"/p/{post.code}/delete": 200 if may_change else 302,
+                f"/p/{post.code}/comments": 302,
+            }
+            for_users = {
+                f"/p/{post.code}/comments/{post.comment}/reply": 200,
+                f"/p/{post.code}/comments/{post.comment}/edit": 200 if may_change else 404,
+                f"/p/{post.code}/comments/{post.comment}/delete": 200 if may_change else 404,
+            }
+            for path, status in (addresses | for_users).items():
                 page = await reader.client.get(path)
 
-                status = 303 if is_closed else 200 if post.title in expected else 404
-                assert page.status_code == status, (reader.name, path)
-                assert (post.title in page.text) == (status == 200), (reader.name, path)
+                needs_user = path in for_users and not reader.is_member
+                expected = 303 if is_closed or needs_user else status if is_visible else 404
+                assert page.status_code == expected, (reader.name, path)
+                if expected != 200:
+                    assert post.title not in page.text, (reader.name, path)
+                    assert ("location" in page.headers) == (expected in (302, 303)), (reader.name, path)
+                assert "Secret about" not in page.text, (reader.name, path)
+            await check_content(reader, post, is_private=is_private, is_visible=is_visible and not is_closed)
+
+
+async def check_content(reader: Reader, post: Hidden, *, is_private: bool, is_visible: bool) -> None:
+    """The comments, the voters and the picture on the page of a post."""
+    page = await reader.client.get(f"/p/{post.slug}-{post.code}")
+    assert (f"About {post.title}" in page.text) == is_visible, reader.name
+    # The portal does not show who voted.
+    assert (VOTER in page.text) == reader.is_team, reader.name
+    shown = re.findall(r'<a href="(/files/[^"]+)" data-lightbox>', page.text)
+    assert len(shown) == is_visible, reader.name
+    for path in shown:
+        assert (await reader.client.get(html.unescape(path))).status_code == 200, (reader.name, post.title)
+    bare = await reader.client.get(f"/files/{post.file}")
+    assert bare.status_code == (200 if post.is_public and not is_private else 404), (reader.name, post.title)
+
+
+async def test_everybody_sees_the_voters_of_a_visible_post_if_the_portal_shows_them(
+    visitor: Client, make: Factory
+) -> None:
+    author = await make.user()
+    posts = await add_posts(make, author)
+    await make.act(lambda work: portals.update_setting(work, setting="shows_voters", value=True))
+
+    for reader in await list_readers(make, visitor, author):
+        for post in posts:
+            page = await reader.client.get(f"/p/{post.slug}-{post.code}")
+            assert (VOTER in page.text) == reader.sees(post, is_private=False), (reader.name, post.title)
 
 
 async def test_no_page_of_the_other_portal_shows_a_post(visitor: Client, make: Factory) -> None:
     posts = await add_posts(make, await make.user())
     await index_new_posts(make.server.database)
+    lists = [path for path in await list_pages(make) if "category=" not in path] + list(PUBLIC)
     other = await make.value("SELECT id FROM portals WHERE host = 'two.example.com'")
     owner = await make.value("SELECT id FROM users WHERE portal_id = :p", p=other)
     client = await sign_in(make, visitor.of(None, base="", host=TWO), owner, portal=other)
 
-    for path in ("/", "/?q=zebra", *itertools.chain.from_iterable(post.paths for post in posts)):
+    for path in lists:
         page = await client.get(path)
-
-        assert page.status_code == (404 if path.startswith("/p") else 200), path
-        assert "Zebra" not in page.text, path
+        assert page.status_code == (404 if "after=" in path else 200), path
+        assert not find_posts(page.text, posts), path
+    for post in posts:
+        for path in (
+            f"/p/{post.slug}-{post.code}",
+            f"/p/{post.code}/edit",
+            f"/posts/{post.slug}",
+            f"/files/{post.file}",
+        ):
+            page = await client.get(path)
+            assert page.status_code == 404, path
+            assert post.title not in page.text, path
 
 
 def list_forms(make: Factory) -> list[str]:
@@ -258,13 +341,13 @@ async def test_pages_run_only_scripts_of_this_server_and_are_in_no_frame(visitor
 
 
 @pytest.mark.parametrize(
-    ("base_url", "path", "is_secure"),
-    [(None, "/", False), ("https://example.com/feedback", "/feedback/", True)],
+    ("setting", "path", "is_secure"),
+    [({}, "/", False), ({"base_url": "https://example.com/feedback"}, "/feedback/", True)],
 )
 async def test_cookies_are_for_this_server_alone_and_hidden_from_scripts(
-    settings: Settings, clock: TestClock, make: Factory, base_url: str | None, path: str, is_secure: bool
+    settings: Settings, clock: TestClock, make: Factory, setting: dict[str, str], path: str, is_secure: bool
 ) -> None:
-    async with running_application(settings, clock, base_url=base_url) as server:
+    async with running_application(settings, clock, **setting) as server:
         scheme = "https" if is_secure else "http"
         async with Client(server, token=None, base="", host=f"{scheme}://feedback.example.com") as visitor:
             response = await visitor.post("/theme", data={"theme": "dark"})

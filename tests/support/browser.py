@@ -68,7 +68,9 @@ class Page:
         elif method == "Network.requestWillBeSent":
             self.requested_urls.append(params["request"]["url"])
         elif method == "Log.entryAdded":
-            self.complaints.append(params["entry"]["text"])
+            # An `info` is no complaint, such as that an `autofocus` comes too late.
+            if params["entry"]["level"] in ("warning", "error"):
+                self.complaints.append(params["entry"]["text"])
         elif method == "Runtime.exceptionThrown":
             self.complaints.append(json.dumps(params["exceptionDetails"]))
         elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning"):

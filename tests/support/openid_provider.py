@@ -37,6 +37,12 @@ class OpenIdProvider:
     """Another key than the one that is published."""
     algorithm: str = "RS256"
     is_denied: bool = False
+    clock_error: int = 0
+    """Seconds by which its clock is fast."""
+    response: dict[str, str] = field(default_factory=dict)
+    """What it adds to the address that it leads back to."""
+    status: int | None = None
+    """Of all responses, instead of those that are right."""
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     """Method, path, and the form of each request."""
     _grants: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -52,7 +58,7 @@ class OpenIdProvider:
             "/token": lambda: self._issue(form, headers),
             "/user": lambda: (200, self.user_info or {}, ""),
         }
-        return routes[parts.path]()
+        return routes[parts.path]() if self.status is None else (self.status, {}, "")
 
     def _describe(self) -> dict[str, Any]:
         return {
@@ -68,7 +74,7 @@ class OpenIdProvider:
         code = f"code-{len(self._grants)}"
         self._grants[code] = query
         answer = {"error": "access_denied"} if self.is_denied else {"code": code}
-        return 302, {}, f"{query['redirect_uri']}?{urlencode({**answer, 'state': query['state']})}"
+        return 302, {}, f"{query['redirect_uri']}?{urlencode({**answer, 'state': query['state'], **self.response})}"
 
     def _issue(self, form: dict[str, str], headers: Any) -> tuple[int, dict[str, Any], str]:
         grant = self._grants.pop(form["code"], None)
@@ -84,7 +90,7 @@ class OpenIdProvider:
         )
         if grant is None or not is_right:
             return 400, {"error": "invalid_grant"}, ""
-        now = int(time())
+        now = int(time()) + self.clock_error
         claims = {"iss": self.issuer, "aud": CLIENT_ID, "iat": now, "exp": now + 300, "nonce": grant["nonce"]}
         header = {"alg": self.algorithm, "kid": self.key.kid}
         content = {name: value for name, value in {**claims, **self.claims, **self.token_claims}.items() if value}

@@ -129,6 +129,22 @@ async def test_a_vote_changes_in_place_and_is_announced(browser: Browser, addres
     assert page.complaints == []
 
 
+async def test_a_vote_moves_nothing_however_long_the_words_are(browser: Browser, address: str, make: Factory) -> None:
+    await make.post(title="Dark mode")
+    await make.run("UPDATE portals SET locale = 'de'")
+    page = await open_as(browser, make, address, await make.user())
+    await page.open(address)
+    read_width = "document.querySelector('.vote-button').getBoundingClientRect().width"
+    read_word = "document.querySelector('.vote-word').textContent"
+
+    before, word = await page.value(read_width), await page.value(read_word)
+    await page.value("document.querySelector('.vote-button').click()")
+    await page.until("document.querySelector('.vote-button').ariaPressed === 'true'")
+
+    assert await page.value(read_word) != word
+    assert await page.value(read_width) == before
+
+
 async def test_a_vote_that_needs_a_sign_in_opens_its_page(browser: Browser, address: str, make: Factory) -> None:
     code = await make.code(await make.post())
     page = await browser.page()
@@ -166,6 +182,11 @@ async def test_replies_and_edits_open_below_the_comment(browser: Browser, addres
     await page.value(f"document.querySelector('{reply}').click()")
     await page.until(f"{FOCUSED}?.id === 'field-reply-{comment}'")
     await page.do("Input.insertText", text="Second")
+    # Whoever presses a link once more wants the form, and not an empty one.
+    for link in (reply, edit):
+        await page.value(f"document.querySelector('{link}').focus()")
+        await page.value(f"document.querySelector('{link}').click()")
+        assert await page.value(f"{FOCUSED}.id") == f"field-reply-{comment}"
     await page.until_loaded(page.value("document.querySelector('.reply-form button').click()"))
 
     assert (text, after_cancel) == ("First", "reply")

@@ -62,7 +62,8 @@ class Content:
     to_name: str
     to_email: str
     portal_title: str
-    portal_locale: str
+    locale: str
+    """The language of the recipient, or that of the portal if the recipient chose none."""
     accent_color: str | None
     base_url: str
     items: Sequence[Item] = ()

@@ -28,6 +28,7 @@ _USER: Final = Statement(
         User.name,
         User.email,
         User.role,
+        User.locale,
         User.recap,
         User.notifications_enabled,
         User.blocked_at,
@@ -35,6 +36,9 @@ _USER: Final = Statement(
     ).where(row_in_portal(User))
 )
 _PORTAL: Final = Statement(select(Portal.title, Portal.locale, Portal.accent_color).where(Portal.id == PORTAL_ID))
+
+
+_NO_ADDRESS: Final = "the recipient has no address"
 
 
 class QueuedEmail(Protocol):
@@ -54,8 +58,9 @@ class QueuedEmail(Protocol):
 class _Recipient:
     user_id: int
     name: str
-    email: str
+    email: str | None
     role: str
+    locale: str | None
     recap: str
     is_enabled: bool
 
@@ -80,6 +85,8 @@ def load_content(work: UnitOfWork, delivery: QueuedEmail) -> Content | str:
     recipient = _load_recipient(work, delivery.user_id)
     if isinstance(recipient, str):
         return recipient
+    if recipient.email is None:
+        return _NO_ADDRESS
     if not recipient.is_enabled:
         return "the recipient stopped all notifications"
     payload = orjson.loads(delivery.payload or "{}")
@@ -104,6 +111,8 @@ def load_account_mail(
     recipient = _load_recipient(work, delivery.user_id)
     if isinstance(recipient, str):
         return recipient
+    if recipient.email is None and to_email is None:
+        return _NO_ADDRESS
     return _content(work, delivery.kind, recipient, base_url, account=account, to_email=to_email)
 
 
@@ -113,10 +122,8 @@ def _load_recipient(work: UnitOfWork, user_id: int | None) -> _Recipient | str:
         return "the recipient was deleted"
     if row["blocked_at"] is not None:
         return "the recipient is blocked"
-    if row["email"] is None:
-        return "the recipient has no address"
-    name, email, role, recap, is_enabled, *_ = row
-    return _Recipient(user_id, name, email, role, recap, bool(is_enabled))
+    name, email, role, locale, recap, is_enabled, *_ = row
+    return _Recipient(user_id, name, email, role, locale, recap, bool(is_enabled))
 
 
 def _load_recap(work: UnitOfWork, recipient: _Recipient, payload: Mapping[str, Any]) -> Content | str:
@@ -158,14 +165,14 @@ def _content(
     account: Account | None = None,
     to_email: str | None = None,
 ) -> Content:
-    title, locale, accent_color = work.require_row(_PORTAL, "portal", work.portal_id)
+    title, portal_locale, accent_color = work.require_row(_PORTAL, "portal", work.portal_id)
     return Content(
         kind=kind,
         user_id=recipient.user_id,
         to_name=recipient.name,
-        to_email=to_email or recipient.email,
+        to_email=to_email or recipient.email or "",
         portal_title=title,
-        portal_locale=locale,
+        locale=recipient.locale or portal_locale,
         accent_color=accent_color,
         base_url=base_url,
         items=items,

@@ -39,17 +39,22 @@ _TOUCH_POST: Final = Statement(update(Post).where(row_in_portal(Post, "post")).v
 _SET_IMAGE: Final = Statement(
     update(Post).where(row_in_portal(Post, "post")).values(image=bindparam("image"), updated_at=NOW)
 )
+_of_post = (Attachment.portal_id == PORTAL_ID, Attachment.post_id == bindparam("post"))
 _DELETE_IMAGE: Final = Statement(
-    delete(Attachment)
-    .where(Attachment.portal_id == PORTAL_ID, Attachment.post_id == bindparam("post"), Attachment.kind == "image")
-    .returning(Attachment.name)
+    delete(Attachment).where(*_of_post, Attachment.kind == "image").returning(Attachment.name)
+)
+_DELETE: Final = Statement(
+    delete(Attachment).where(*_of_post, in_list(Attachment.name, "names")).returning(Attachment.name, Attachment.kind)
+)
+_MAKE_IMAGE: Final = Statement(
+    update(Attachment).where(*_of_post, Attachment.name == bindparam("image")).values(kind="image")
 )
 _INSERT: Final = Statement(
     insert_row(Attachment, "post_id", "kind", "name", "original_name", "media_type", "size").inline()
 )
 _OF_POST: Final = Statement(
     select(Attachment.kind, Attachment.name, Attachment.original_name, Attachment.media_type, Attachment.size)
-    .where(Attachment.portal_id == PORTAL_ID, Attachment.post_id == bindparam("post"))
+    .where(*_of_post)
     .order_by(Attachment.id)
 )
 _BY_NAME: Final = Statement(
@@ -84,6 +89,33 @@ def add(work: UnitOfWork, *, post_id: int, file: StoredFile) -> list[str]:
     columns = asdict(replace(file, original_name=file.original_name or DEFAULT_NAME))
     work.execute(_INSERT, post_id=post_id, **columns)
     return replaced
+
+
+def remove(work: UnitOfWork, *, post_id: int, names: Sequence[str]) -> list[str]:
+    """Remove these files from the post; return the names of those that it had, to be deleted after the commit.
+
+    If its image is removed, the oldest picture among its attachments becomes the image. The post's `updated_at`
+    changes. Raises Forbidden, NotFound("post").
+    """
+    visibility.authorize_author(work, post_id)
+    if not names:
+        return []
+    if not work.execute(_TOUCH_POST, post=post_id):
+        raise NotFound("post", post_id)
+    removed = {row["name"]: row["kind"] for row in work.fetch_all(_DELETE, post=post_id, names=list(names))}
+    if "image" in removed.values():
+        image = next((row["name"] for row in list_pictures(work, post_id)), None)
+        work.execute(_SET_IMAGE, post=post_id, image=image)
+        if image is not None:
+            work.execute(_MAKE_IMAGE, post=post_id, image=image)
+    return list(removed)
+
+
+def list_pictures(work: UnitOfWork, post_id: int) -> list[Row]:
+    """The rows of `of_post` of the image, which is the first, and of the pictures among the attachments."""
+    files = of_post(work, post_id)
+    images = [row for row in files if row["kind"] == "image"]
+    return images + [row for row in files if row["kind"] != "image" and row["media_type"].startswith("image/")]
 
 
 def of_post(work: UnitOfWork, post_id: int) -> Sequence[Row]:

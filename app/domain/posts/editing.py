@@ -1,5 +1,6 @@
 """What the forms that edit a post or a comment begin with: for the author, and for the team."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,10 +8,19 @@ from sqlalchemy import bindparam, func, select
 
 from app.domain.models import Comment, Post, PostCategory
 from app.domain.permissions import Permission, is_team
-from app.domain.posts import update, visibility
+from app.domain.posts import attachments, update, visibility
 from app.domain.posts.texts import MAX_COMMENT, MAX_DESCRIPTION
 from app.domain.sql.statement import PORTAL_ID, Statement, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class EditablePicture:
+    """A picture of a post that the actor may edit."""
+
+    name: str
+    """The name under which it is stored."""
+    original_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +33,7 @@ class EditablePost:
     """None if it is longer than MAX_DESCRIPTION: a form must not replace it by its beginning."""
     board_id: int
     category_ids: frozenset[int]
+    pictures: Sequence[EditablePicture]
     may_delete: bool
 
 
@@ -68,6 +79,10 @@ def find_post(work: UnitOfWork, code: str) -> EditablePost:
         description=row["description"] if is_short else None,
         board_id=row["board_id"],
         category_ids=frozenset(category[0] for category in work.fetch_all(_CATEGORIES, post=post_id)),
+        pictures=[
+            EditablePicture(picture["name"], picture["original_name"])
+            for picture in attachments.list_pictures(work, post_id)
+        ],
         may_delete=is_team(work.actor) or not update.has_responses(work, post_id, author_id=row["user_id"]),
     )
 

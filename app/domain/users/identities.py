@@ -11,7 +11,7 @@ from app.domain.models import Identity, IdentityProvider, User
 from app.domain.permissions import ROLE_RANK, Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, insert_row, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
-from app.domain.users import emails, identity_providers, sign_in, sign_up, users
+from app.domain.users import address_confirmation, emails, identity_providers, sign_up, users
 from app.domain.users.accounts import MAX_NAME
 from app.domain.users.identity_providers import Provider
 
@@ -46,8 +46,8 @@ class Claims:
     is_email_verified: bool
     """Only if the provider says so explicitly."""
     name: str | None
-    groups: Sequence[str] = ()
-    """Of the provider's groups claim; empty if the token has none."""
+    groups: Sequence[str] | None = None
+    """Of the provider's groups claim; None if there is no such claim, which says nothing about the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ class IdentifiedUser:
 def sign_in_by_provider(work: UnitOfWork, provider_id: int, claims: Claims) -> IdentifiedUser:
     """The user of the identity, else of the verified address, else a new one by the portal's rules of signing up.
 
-    An address that is not verified finds nobody. A verified one confirms the address of the user. With a groups claim,
-    the groups decide the role of everybody but the owner; a lower role revokes keys.
+    An address that is not verified finds nobody. A verified one confirms the address of the user. If the provider sends
+    groups, they decide the role of everybody but the owner; a lower role revokes keys.
 
     Raises Forbidden, NotFound("identity provider") also for one that is not enabled, ValidationFailed: subject blank or
     too_long, email as `sign_up.check_policy`; Conflict: "sign_in.blocked", "sign_up.closed", "identity.email_taken" if
@@ -110,7 +110,7 @@ def _connect(work: UnitOfWork, provider: Provider, claims: Claims) -> Row:
     if user is None:
         user = _create(work, claims, email)
     if email is not None and claims.is_email_verified:
-        sign_in.confirm_address(work, user["id"], is_own_sign_up=False)
+        address_confirmation.confirm(work, user["id"], is_own_sign_up=False)
     work.execute(_INSERT, user_id=user["id"], provider_id=provider.id, subject=claims.subject)
     return user
 
@@ -129,8 +129,8 @@ def _create(work: UnitOfWork, claims: Claims, email: str | None) -> Row:
     return work.require_row(_BY_EMAIL, "user", email, email=email)
 
 
-def _set_role(work: UnitOfWork, provider: Provider, user: Row, groups: Sequence[str]) -> None:
-    if provider.groups_claim is None or not provider.roles or user["role"] == "owner":
+def _set_role(work: UnitOfWork, provider: Provider, user: Row, groups: Sequence[str] | None) -> None:
+    if groups is None or provider.groups_claim is None or not provider.roles or user["role"] == "owner":
         return
     roles = [provider.roles[group] for group in groups if group in provider.roles]
     role = max(roles, key=ROLE_RANK.__getitem__, default="user")

@@ -36,6 +36,7 @@ _LOCK_USER: Final = Statement(
     # The first lock of each rule about tokens, so that they wait for each other and for changes of the user.
     .with_for_update(key_share=True)
 )
+_HAS_EMAIL: Final = Statement(select(User.id).where(User.portal_id == PORTAL_ID, User.email_key == bindparam("email")))
 _is_open = OneTimeToken.used_at.is_(None)
 _of_user = (OneTimeToken.portal_id == PORTAL_ID) & (OneTimeToken.user_id == bindparam("user"))
 _END_PURPOSE: Final = Statement(
@@ -87,17 +88,19 @@ def create(work: UnitOfWork, *, user_id: int, purpose: str, email: str) -> str |
     """
     if work.fetch_value(_LOCK_USER, id=user_id) != email:
         return None
-    work.execute(_END_PURPOSE, user=user_id, kind=purpose)
-    token = secrets.token_urlsafe(TOKEN_BYTES)
-    work.execute(
-        _INSERT,
-        user_id=user_id,
-        purpose=purpose,
-        digest=_digest(token),
-        email=email,
-        expires_at=work.now + LIFETIMES[purpose],
-    )
-    return token
+    return _create(work, user_id=user_id, purpose=purpose, email=email)
+
+
+def create_for_new_address(work: UnitOfWork, *, user_id: int, email: str) -> str | None:
+    """Create a token by which the user confirms another address than the present one, and return it.
+
+    An older one that confirms any address ends. None if the user is blocked or deleted, or another user has the
+    address.
+    """
+    user = work.fetch_one(_LOCK_USER, id=user_id)
+    if user is None or work.fetch_value(_HAS_EMAIL, email=email) is not None:
+        return None
+    return _create(work, user_id=user_id, purpose=EMAIL_CONFIRMATION, email=email)
 
 
 def verify(work: UnitOfWork, token: str, *, purpose: str) -> TokenOwner:
@@ -106,14 +109,25 @@ def verify(work: UnitOfWork, token: str, *, purpose: str) -> TokenOwner:
     Raises Conflict: "token.unknown", "token.expired", or "token.used" for one that was used, or ended because of a
     newer one, a change of the user's password or address, or the blocking of the user.
     """
-    row = work.fetch_one(_FIND, digest=_digest(token), kind=purpose)
-    if row is None or row["deleted_at"] is not None:
-        raise Conflict("token.unknown")
-    if row["used_at"] is not None or row["blocked_at"] is not None or row["email"] != row["current_email"]:
+    row = _find(work, token, purpose=purpose)
+    if row["email"] != row["current_email"]:
         raise Conflict("token.used")
-    if has_passed(row["expires_at"], work.now):
-        raise Conflict("token.expired")
-    return _owner(row)
+    _check_expiry(work, row)
+    return TokenOwner(row["user_id"], row["name"], row["current_email"])
+
+
+def verify_new_address(work: UnitOfWork, token: str, *, user_id: int) -> str:
+    """The address that the token confirms, which the user does not have yet.
+
+    Raises as `verify`, and "token.unknown" for the token of another user.
+    """
+    row = _find(work, token, purpose=EMAIL_CONFIRMATION)
+    if row["user_id"] != user_id:
+        raise Conflict("token.unknown")
+    if row["email"] == row["current_email"]:
+        raise Conflict("token.used")
+    _check_expiry(work, row)
+    return str(row["email"])
 
 
 def use(work: UnitOfWork, token: str, *, purpose: str) -> TokenOwner:
@@ -128,13 +142,45 @@ def use(work: UnitOfWork, token: str, *, purpose: str) -> TokenOwner:
     return owner
 
 
+def use_new_address(work: UnitOfWork, token: str, *, user_id: int) -> str:
+    """End the token and return its address, as `verify_new_address`. The caller has locked the user."""
+    email = verify_new_address(work, token, user_id=user_id)
+    if not work.execute(_USE, digest=_digest(token), kind=EMAIL_CONFIRMATION):
+        raise Conflict("token.used")
+    return email
+
+
 def end_all(work: UnitOfWork, user_id: int) -> None:
     """End all tokens of the user."""
     work.execute(_END_ALL, user=user_id)
 
 
-def _owner(row: Row) -> TokenOwner:
-    return TokenOwner(row["user_id"], row["name"], row["current_email"])
+def _create(work: UnitOfWork, *, user_id: int, purpose: str, email: str) -> str:
+    work.execute(_END_PURPOSE, user=user_id, kind=purpose)
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    work.execute(
+        _INSERT,
+        user_id=user_id,
+        purpose=purpose,
+        digest=_digest(token),
+        email=email,
+        expires_at=work.now + LIFETIMES[purpose],
+    )
+    return token
+
+
+def _find(work: UnitOfWork, token: str, *, purpose: str) -> Row:
+    row = work.fetch_one(_FIND, digest=_digest(token), kind=purpose)
+    if row is None or row["deleted_at"] is not None:
+        raise Conflict("token.unknown")
+    if row["used_at"] is not None or row["blocked_at"] is not None:
+        raise Conflict("token.used")
+    return row
+
+
+def _check_expiry(work: UnitOfWork, row: Row) -> None:
+    if has_passed(row["expires_at"], work.now):
+        raise Conflict("token.expired")
 
 
 def _digest(token: str) -> str:

@@ -27,7 +27,14 @@ PATHS: Final = {
     SIGN_IN: SIGN_IN_LINK,
 }
 """The page that the link of each kind of email opens."""
-_NOTICES: Final = {"user.password_changed": "password_changed", "user.approved": APPROVAL}
+NEW_ADDRESS_PATH: Final = "/profile/email"
+"""The page that confirms an address that its user does not have yet."""
+_NOTICES: Final = {
+    "user.password_changed": "password_changed",
+    "user.passkey_added": "passkey_added",
+    "user.key_created": "key_created",
+    "user.approved": APPROVAL,
+}
 """The kinds of email without a token, by event."""
 _NOT_VALID: Final = {
     "token.unknown": "its link is not valid any more",
@@ -67,19 +74,28 @@ def load_account_content(work: UnitOfWork, delivery: QueuedEmail) -> Content | s
     link = None
     if token is not None:
         try:
-            if delivery.kind == SIGN_IN:
-                sign_in_requests.verify_link(work, token)
-            else:
-                one_time_tokens.verify(work, token, purpose=delivery.kind)
+            path = _verify(work, delivery, token, is_new_address=payload.get("is_new_address", False))
         except Conflict as error:
             return _NOT_VALID[error.code]
-        link = f"{base_url}{PATHS[delivery.kind]}?token={token}"
+        link = f"{base_url}{path}?token={token}"
     elif delivery.kind == APPROVAL:
         link = f"{base_url}/"
     account = Account(
         link=link, message=payload.get("message"), new_email=payload.get("new_email"), code=payload.get("code")
     )
     return load_account_mail(work, delivery, account, base_url=base_url, to_email=payload.get("email"))
+
+
+def _verify(work: UnitOfWork, delivery: QueuedEmail, token: str, *, is_new_address: bool) -> str:
+    """The path of the page that the link with this token opens. Raises Conflict if it is not valid."""
+    if is_new_address:
+        one_time_tokens.verify_new_address(work, token, user_id=delivery.user_id or 0)
+        return NEW_ADDRESS_PATH
+    if delivery.kind == SIGN_IN:
+        sign_in_requests.verify_link(work, token)
+    else:
+        one_time_tokens.verify(work, token, purpose=delivery.kind)
+    return PATHS[delivery.kind]
 
 
 def _find_emails(work: UnitOfWork, event: StoredEvent) -> list[tuple[str, dict[str, Any]]]:
@@ -95,14 +111,19 @@ def _find_emails(work: UnitOfWork, event: StoredEvent) -> list[tuple[str, dict[s
         return _with_token(work, user_id, INVITATION, message=message)
     if event.kind == "user.password_reset_requested":
         return _with_token(work, user_id, PASSWORD_RESET)
+    if event.kind == "user.confirmation_requested" and "new_email" in event.body:
+        sign_in_changes.forget_addresses(work, event.id)
+        return _with_token_for_new_address(work, user_id, event.body["new_email"])
     if event.kind == "user.confirmation_requested":
         return _with_token(work, user_id, EMAIL_CONFIRMATION)
     if event.kind == "user.sign_in_requested":
-        return _with_code(work, user_id, event)
+        return _with_code(work, event)
     if event.kind == "user.email_changed":
         sign_in_changes.forget_addresses(work, event.id)
         old_email, new_email = event.body["old_email"], event.body["new_email"]
         notice = [] if old_email is None else [("email_changed", {"email": old_email, "new_email": new_email})]
+        if accounts.is_confirmed(work, user_id):
+            return notice
         return notice + _with_token(work, user_id, EMAIL_CONFIRMATION)
     if event.kind in _NOTICES:
         email = accounts.find_email(work, user_id)
@@ -122,16 +143,14 @@ def _with_token(
     return [(purpose, payload | {"new_email": email} if purpose == EMAIL_CONFIRMATION else payload)]
 
 
-def _with_code(work: UnitOfWork, user_id: int, event: StoredEvent) -> list[tuple[str, dict[str, Any]]]:
-    """The email by which the user signs in; none as `_with_token`."""
-    email = accounts.find_email(work, user_id)
-    made = None
-    if email is not None:
-        made = sign_in_requests.create(
-            work,
-            user_id=user_id,
-            email=email,
-            browser_digest=event.body["browser"],
-            requested_at=event.created_at,
-        )
-    return [] if made is None else [(SIGN_IN, {"token": made.token, "code": made.code, "email": email})]
+def _with_token_for_new_address(work: UnitOfWork, user_id: int, email: str) -> list[tuple[str, dict[str, Any]]]:
+    """The email that confirms another address; none for a user who is blocked or deleted, and for a taken address."""
+    token = one_time_tokens.create_for_new_address(work, user_id=user_id, email=email)
+    payload = {"token": token, "email": email, "new_email": email, "is_new_address": True}
+    return [] if token is None else [(EMAIL_CONFIRMATION, payload)]
+
+
+def _with_code(work: UnitOfWork, event: StoredEvent) -> list[tuple[str, dict[str, Any]]]:
+    """The email by which the user signs in; none if the request has ended, or as `_with_token`."""
+    made = sign_in_requests.create_secrets(work, event.body["request"])
+    return [] if made is None else [(SIGN_IN, {"token": made.token, "code": made.code, "email": made.email})]

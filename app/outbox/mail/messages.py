@@ -61,7 +61,7 @@ def build_message(
 
     `unsubscribe_url` is left out of the emails about the user's own account, which can't be unsubscribed from.
     """
-    translation = load_translation(content.portal_locale)
+    translation = load_translation(content.locale)
     words = Words(content, translation)
     url = None if content.kind in ACCOUNT_KINDS else unsubscribe_url
     host = _find_host(content.base_url) or mail_from.address.rpartition("@")[2]

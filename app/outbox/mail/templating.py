@@ -1,4 +1,4 @@
-"""Renders the templates of emails in the language of the portal."""
+"""Renders the templates of emails in the language of the recipient."""
 
 from functools import lru_cache
 from pathlib import Path

@@ -134,7 +134,10 @@ def router(
         errors = visit.find_errors()
         if errors:
             return account_pages.show(visit, errors=errors)
-        return await account_pages.finish(visit, lambda work: accounts.confirm_email(work, visit.token))
+        browser_token = visit.viewer.device_token or None
+        return await account_pages.finish(
+            visit, lambda work: accounts.confirm_email(work, visit.token, browser_token=browser_token)
+        )
 
     return routes
 
@@ -176,6 +179,8 @@ class _AccountPages:
         """The form, with messages by field, or the page that says why there is none. `values` are those of fields."""
         status = 422 if errors else 200
         if not visit.token and visit.purpose != INVITATION:
+            if not self._pages.sends_mail:
+                return self._respond("portal/without_mail.html", visit)
             return self._respond("portal/link_request.html", visit, status=status, errors=errors or {}, **values)
         if visit.owner is None:
             return self._respond("portal/account_refusal.html", visit, status=TOKEN_STATUSES[visit.refusal])
@@ -201,12 +206,14 @@ class _AccountPages:
         visit = replace(visit, viewer=self._browser_sessions.show_signed_in(visit.viewer, sign_in))
         refusal = translate(visit.viewer.locale, REFUSALS[sign_in.refusal]) if sign_in.refusal else ""
         response = self._respond("portal/account_result.html", visit, refusal=refusal)
-        return response if not sign_in.token else self._browser_sessions.respond(visit.request, response, sign_in.token)
+        return self._browser_sessions.respond(visit.request, visit.viewer, response, sign_in)
 
     async def request_link(
         self, visit: _Visit, form: Mapping[str, str], rule: Callable[[UnitOfWork, str], None]
     ) -> Response:
         """Record that a link is to be sent. The response, and its time, are the same whether the address is known."""
+        if not self._pages.sends_mail:
+            return self.show(visit)
         email = form.get("email", "").strip()
         errors = visit.find_errors(lambda: emails.parse_known_email(email))
         if errors:

@@ -21,7 +21,7 @@ from app.domain.notifications.loading import (
 )
 from app.domain.notifications.mentions import MAX_MENTIONS, find_mentions
 from app.domain.posts import comments, follows, moderation, publishing, update
-from app.domain.users import deletion, users
+from app.domain.users import deletion, profile, users
 from tests.support.factory import Factory
 from tests.support.stored_events import BASE_URL
 
@@ -103,11 +103,31 @@ async def test_mail_about_a_comment_has_its_text_and_author(scene: Scene, kind: 
         to_name="Jane Roe",
         to_email="jane@example.com",
         portal_title="Ideas",
-        portal_locale="de",
+        locale="de",
         accent_color="#0096ff",
         base_url=BASE_URL,
         items=[expected],
     )
+
+
+@pytest.mark.parametrize("kind", ["comment", "digest", "recap"])
+@pytest.mark.parametrize(("own", "expected"), [(None, "de"), ("en", "en")])
+async def test_mail_is_in_the_language_of_its_recipient(
+    scene: Scene, kind: str, own: str | None, expected: str
+) -> None:
+    await scene.make.act(lambda work: profile.edit(work, scene.jane, locale=own))
+    await scene.make.run("UPDATE users SET recap = 'daily' WHERE id = :id", id=scene.jane)
+    recap = encode_recap(BASE_URL, frequency="daily", published=1, pending=0)
+    emails = {
+        "comment": scene.email("comment"),
+        "digest": scene.digest(("comment", scene.post, scene.comment)),
+        "recap": Email("recap", scene.jane, None, recap),
+    }
+
+    content = await scene.load(emails[kind])
+
+    assert isinstance(content, Content)
+    assert content.locale == expected
 
 
 async def test_mail_about_a_status_has_the_status_of_its_event(scene: Scene) -> None:

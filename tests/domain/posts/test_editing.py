@@ -14,7 +14,7 @@ async def test_a_post_is_edited_by_its_author_and_the_team(make: Factory) -> Non
     jane = await make.user()
     post = await make.post(title="Dark mode", description="At night", author=jane)
     code, board = await make.code(post), await make.value("SELECT board_id FROM posts")
-    expected = EditablePost(post, "Dark mode", "At night", board, frozenset(), may_delete=True)
+    expected = EditablePost(post, "Dark mode", "At night", board, frozenset(), [], may_delete=True)
 
     for actor in (Actor(jane, "user"), Actor(make.owner, "moderator")):
         assert await make.act(lambda work: editing.find_post(work, code), actor=actor) == expected

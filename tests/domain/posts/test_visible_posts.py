@@ -21,7 +21,7 @@ from app.domain.posts.filters import ALL, PostFilter
 from app.domain.posts.follows import INSERT_FOLLOW
 from app.domain.posts.post_page import PostPage
 from app.domain.posts.update import PostUpdate
-from app.domain.posts.visible_posts import TRENDING_PERIOD, Label, PostSummary, list_page
+from app.domain.posts.visible_posts import MAX_MATCHES, TRENDING_PERIOD, Label, PostSummary, list_page
 from app.domain.search import post_index
 from app.domain.sql.statement import PORTAL_ID, Statement, insert_row
 from app.domain.unit_of_work import UnitOfWork
@@ -272,6 +272,35 @@ async def test_lists_are_filtered_sorted_and_cut_into_pages(make: Factory, clock
     await make.server.database.read(check, PortalContext(make.portal, Actor(user, "user")), snapshot=True)
 
 
+async def test_a_long_list_ends_after_a_number_of_posts(make: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visible_posts, "MAX_LISTED", 4)
+    for _ in range(5):
+        await make.post(title="Dark mode", votes_by=[make.owner])
+    await make.act(post_index.index_new_posts)
+
+    def read(work: UnitOfWork) -> dict[str, list[tuple[int, bool, bool]]]:
+        own = visible_posts.restrict_to_own(work, ALL, "voted")
+        queries: dict[str, Callable[[int], visible_posts.PostList]] = {
+            **{
+                order: lambda offset, order=order: list_page(work, ALL, order=order, offset=offset, limit=2)  # type: ignore[misc]
+                for order in ORDERS
+            },
+            "search": lambda offset: visible_posts.search_page(work, "dark", ALL, offset=offset, limit=2),
+            "own": lambda offset: list_page(work, own, order="top", offset=offset, limit=2),
+        }
+        return {
+            name: [(len(page.posts), page.has_more, page.is_cut) for page in map(query, (0, 2, 4))]
+            for name, query in queries.items()
+        }
+
+    context = PortalContext(make.portal, Actor(make.owner, "owner"))
+    pages = await make.server.database.read(read, context, snapshot=True)
+
+    assert pages.pop("own") == [(2, True, False), (2, True, False), (1, False, False)]
+    for name, found in pages.items():
+        assert found == [(2, True, False), (2, False, True), (0, False, False)], name
+
+
 async def test_a_search_applies_the_filters_and_ranks_the_best_first(make: Factory) -> None:
     user = await make.user()
     board = make.boards["Bug Reports"]
@@ -294,6 +323,60 @@ async def test_a_search_applies_the_filters_and_ranks_the_best_first(make: Facto
     found = await make.server.database.read(find, context, snapshot=True)
 
     assert found == [[dark, theme], [theme], [theme], [theme], [dark]]
+
+
+async def test_a_search_says_if_its_filters_were_applied_to_the_best_matches_only(make: Factory) -> None:
+    board, planned = make.boards["Bug Reports"], make.statuses["Planned"]
+
+    def create_all(work: UnitOfWork) -> list[int]:
+        return [
+            create.create_post(
+                work,
+                NewPost(
+                    title="Export" if number else "A way to export that is worse than all others",
+                    description=None,
+                    author=make.owner,
+                    board_id=None if number else board,
+                    status_id=None if number else planned,
+                ),
+            ).id
+            for number in range(MAX_MATCHES + 1)
+        ]
+
+    worst = (await make.act(create_all))[0]
+    while await make.act(post_index.index_new_posts):
+        pass
+
+    def find(work: UnitOfWork) -> list[tuple[list[int], bool]]:
+        by_board, by_status = PostFilter(board_ids=[board]), PostFilter(status_ids=[planned])
+        pages = [
+            visible_posts.search_page(work, text, filters, offset=0)
+            for text, filters in (("export", by_board), ("export", by_status), ("export worse", by_board))
+        ]
+        pages.append(visible_posts.search_page(work, "export", ALL, offset=MAX_MATCHES))
+        return [([post.id for post in page.posts], page.is_limited) for page in pages]
+
+    context = PortalContext(make.portal, VISITOR)
+    found = await make.server.database.read(find, context, snapshot=True)
+
+    assert found == [([], True), ([worst], False), ([worst], False), ([worst], False)]
+
+
+async def test_own_posts_are_found_in_every_state_and_those_of_others_are_not(make: Factory) -> None:
+    jane = await make.user()
+    own = {state: await make.post(title="Dark mode", author=jane, moderation=state) for state in MODERATION_STATES}
+    hidden = await make.post(title="Dark mode", moderation="pending", votes_by=[jane])
+    await make.act(post_index.index_new_posts)
+
+    def find(work: UnitOfWork) -> list[set[int]]:
+        filters = [ALL, *(visible_posts.restrict_to_own(work, ALL, kind) for kind in ("posted", "voted", "followed"))]
+        return [ids_of(visible_posts.search_page(work, "dark", each, offset=0).posts) for each in filters]
+
+    async def search(actor: Actor) -> list[set[int]]:
+        return await make.server.database.read(find, PortalContext(make.portal, actor), snapshot=True)
+
+    assert await search(Actor(jane, "user")) == [{own["approved"]}, {*own.values()}, set(), set()]
+    assert (await search(Actor(make.owner, "owner")))[0] == {*own.values(), hidden}
 
 
 async def test_a_row_has_what_its_page_shows(make: Factory) -> None:

@@ -24,7 +24,7 @@ def claims(
     email: str | None = EMAIL,
     verified: bool = True,
     name: str | None = "Jane Roe",
-    groups: tuple[str, ...] = (),
+    groups: tuple[str, ...] | None = None,
 ) -> Claims:
     return Claims(subject, email, verified, name, groups)
 
@@ -181,6 +181,15 @@ async def test_the_groups_decide_the_role_of_everybody_but_the_owner(
         assert (await user_row(make, jane))["role"] == after
 
     assert await make.value("SELECT count(*) FROM api_keys WHERE user_id = :id AND revoked_at IS NULL", id=jane) == 0
+
+
+async def test_a_token_without_groups_leaves_the_role_alone(make: Factory, provider: int) -> None:
+    await set_provider(make, provider, groups_claim="groups", roles={"it": "admin"})
+    jane = await make.user(email=EMAIL, role="moderator")
+
+    await sign_in(make, provider, claims(groups=None))
+
+    assert (await user_row(make, jane))["role"] == "moderator"
 
 
 @pytest.mark.parametrize("changed", [{"roles": {"it": "user"}}, {"groups_claim": "groups"}])

@@ -1,6 +1,7 @@
 """Emails about accounts: to whom, with which link, encrypted, and not any more once the link is no use."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from app.domain.notifications.content import Account, Content
 from app.domain.outbox import deliveries
 from app.domain.portals import portals
-from app.domain.users import accounts, deletion, one_time_tokens, sign_in, users
+from app.domain.unit_of_work import UnitOfWork
+from app.domain.users import accounts, deletion, one_time_tokens, own_email, profile, sign_in, users
 from app.outbox.mail.accounts import build_expander
 from tests.conftest import TestClock
 from tests.support.account_mail import Queued, load_mail, queue_account_mail
@@ -47,6 +49,16 @@ async def test_an_invitation_has_the_link_and_the_message(make: Factory, jane: i
     assert (content.account.link, content.account.message) == (f"{BASE_URL}/invitation?token={email.token}", message)
     owner = await make.act(lambda work: accounts.find_owner(work, email.token, purpose="invitation"))
     assert owner.user_id == jane
+
+
+@pytest.mark.parametrize(("own", "expected"), [(None, "de"), ("fr", "fr")])
+async def test_mail_is_in_the_language_of_its_user(make: Factory, jane: int, own: str | None, expected: str) -> None:
+    await make.act(lambda work: portals.update_setting(work, setting="locale", value="de"))
+    email = await invite(make, jane)
+    # As it is when the email is sent.
+    await make.act(lambda work: profile.edit(work, jane, locale=own))
+
+    assert (await load(make, email)).locale == expected
 
 
 async def test_an_invitation_without_a_message_has_the_text_of_the_portal(make: Factory, jane: int) -> None:
@@ -90,14 +102,29 @@ async def test_a_changed_address_is_told_to_the_old_one_and_confirmed_by_the_new
     assert confirmation.account.new_email == "roe@example.com"
 
 
-async def test_no_address_stays_in_an_event(make: Factory, jane: int) -> None:
-    await make.act(lambda work: users.update(work, jane, email="roe@example.com"))
-    (event,) = [event for event in await read_events(make) if event.kind == "user.email_changed"]
+def change_as_operator(work: UnitOfWork, user: int) -> None:
+    users.update(work, user, email="roe@example.com")
+
+
+def request_change(work: UnitOfWork, user: int) -> None:
+    own_email.request_change(work, user, email="roe@example.com", verified_hash="hash")
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind"),
+    [(change_as_operator, "user.email_changed"), (request_change, "user.confirmation_requested")],
+)
+async def test_no_address_stays_in_an_event(
+    make: Factory, jane: int, rule: Callable[[UnitOfWork, int], None], kind: str
+) -> None:
+    await make.run("UPDATE users SET password_hash = 'hash' WHERE id = :id", id=jane)
+    await make.act(lambda work: rule(work, jane))
+    (event,) = [event for event in await read_events(make) if event.kind == kind]
 
     await make.act(lambda work: build_expander(make.server.services.cipher)(work, event))
 
     assert "roe@example.com" in event.body["new_email"]
-    assert (await make.facts("user.email_changed"))[0]["body"] is None
+    assert (await make.facts(kind))[0]["body"] is None
 
 
 async def test_the_first_address_of_a_user_is_only_confirmed(make: Factory) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from app.adapters.passwords import MAX_WORKERS, verify_and_rehash
 from app.application import Application
-from app.domain.users import one_time_tokens, users
+from app.domain.users import one_time_tokens, sessions, users
 from app.domain.users.one_time_tokens import EMAIL_CONFIRMATION, INVITATION, LIFETIMES, PASSWORD_RESET
 from app.settings import Settings
 from app.web import response_time
@@ -57,6 +57,11 @@ async def request_link(visitor: Client, path: str, email: str) -> httpx.Response
 
 async def user_row(make: Factory, user: int) -> Any:
     return await make.row("SELECT * FROM users WHERE id = :id", id=user)
+
+
+async def find_session_user(make: Factory, token: str) -> int | None:
+    found = await make.act(lambda work: sessions.find(work, token))
+    return None if found is None else found.user_id
 
 
 def assert_secret_address(response: httpx.Response) -> None:
@@ -111,6 +116,43 @@ async def test_a_password_is_reset_once(visitor: Client, make: Factory, jane: in
     assert (saved.status_code, again.status_code) == (200, 410)
     assert verify_and_rehash(PASSWORD, (await user_row(make, jane))["password_hash"]).is_valid
     assert '<a class="button" href="/password-reset">Get a new link</a>' in again.text
+
+
+@pytest.mark.parametrize("purpose", [INVITATION, PASSWORD_RESET])
+async def test_who_chooses_a_password_is_signed_in_with_a_new_session(
+    visitor: Client, make: Factory, jane: int, purpose: str
+) -> None:
+    """After a reset all former sessions are gone: somebody else may have known the password."""
+    browsers = [visitor, visitor.of(None, base="")]
+    for browser in browsers:
+        former = await make.act(lambda work: sessions.create(work, user_id=jane, method="password", user_agent=""))
+        browser.cookies.set("earshot_session", former, domain="feedback.example.com")
+    before = visitor.cookies["earshot_session"]
+    token = await create_token(make, jane, purpose)
+
+    saved = await post(visitor, purpose, token)
+
+    [header] = [each for each in saved.headers.get_list("set-cookie") if each.startswith("earshot_session=")]
+    assert {"HttpOnly", "SameSite=lax", "Path=/"} <= set(header.split("; "))
+    methods = [row["method"] for row in await make.rows("SELECT method FROM sessions ORDER BY id")]
+    assert methods == (["email"] if purpose == PASSWORD_RESET else ["password", "email"])
+    assert await find_session_user(make, before) is None
+    assert await find_session_user(make, saved.cookies["earshot_session"]) == jane
+    assert (await browsers[1].get("/profile")).status_code == (303 if purpose == PASSWORD_RESET else 200)
+
+
+@purposes
+async def test_a_link_that_is_not_valid_changes_no_session(
+    visitor: Client, make: Factory, jane: int, purpose: str
+) -> None:
+    token = await make.act(lambda work: sessions.create(work, user_id=jane, method="password", user_agent=""))
+    visitor.cookies.set("earshot_session", token, domain="feedback.example.com")
+
+    refused = await post(visitor, purpose, "x")
+
+    assert refused.status_code == 404
+    assert "earshot_session" not in refused.cookies
+    assert (await visitor.get("/profile")).status_code == 200
 
 
 async def test_an_address_is_confirmed_once(visitor: Client, make: Factory, jane: int) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from fastapi import APIRouter, Depends
 from starlette.exceptions import HTTPException
@@ -10,22 +10,26 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.adapters.database import Database
+from app.adapters.sealed_values import SealedValues
+from app.adapters.storage.stored_uploads import StoredUploads, keep_if_attached
 from app.adapters.storage.uploads import Uploads
 from app.adapters.translations import N_
-from app.domain.errors import Conflict, Forbidden, NotFound, ValidationFailed
+from app.domain.errors import Conflict, Forbidden, NotFound, ServiceUnavailable, UniqueViolation, ValidationFailed
 from app.domain.permissions import is_team
 from app.domain.portals import boards, categories
-from app.domain.posts import editing, texts, update
+from app.domain.posts import attachments, editing, texts, update
 from app.domain.posts.editing import EditablePost
 from app.domain.posts.update import PostUpdate
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET
+from app.web import pictures, unsent_forms
 from app.web.drafts import Drafts
 from app.web.field_messages import translate
-from app.web.forms import limit_form, read_fields, read_form, require_own_site
+from app.web.forms import UploadForm, limit_form, read_form, read_upload_form, require_own_site
 from app.web.notices import add_notice
+from app.web.pictures import NO_PICTURES, FormPictures, Pictures
 from app.web.portal_pages import PortalPages
-from app.web.post_messages import STALE, TEXT_TOO_LARGE, TOO_LARGE, describe_errors
+from app.web.post_messages import STALE, TOO_LARGE, UNKNOWN_BOARD, describe_errors
 from app.web.rate_limit import PageRateLimit
 from app.web.routes.portal.post import PostPages, parse_code, post_path
 from app.web.viewer import FORM_FIELD, Viewer, Viewers
@@ -47,11 +51,37 @@ class _Values:
     """None if the form has no such field."""
     board: str
     categories: Sequence[str]
+    removed: Sequence[str]
+    """The names of the pictures to remove."""
 
     @classmethod
-    def of(cls, post: EditablePost) -> "_Values":
+    def of(cls, post: EditablePost) -> Self:
         """Those with which the form begins."""
-        return cls(post.title, post.description, str(post.board_id), list(map(str, post.category_ids)))
+        return cls(post.title, post.description, str(post.board_id), list(map(str, post.category_ids)), ())
+
+    @classmethod
+    def parse(cls, form: UploadForm) -> Self:
+        """Those that were typed and chosen."""
+        texts_by_name = form.texts
+        return cls(
+            title=texts_by_name.get("title", ""),
+            description=texts_by_name.get("description"),
+            board=texts_by_name.get("board", ""),
+            categories=form.list_texts("categories"),
+            removed=form.list_texts("remove"),
+        )
+
+    @classmethod
+    def parse_draft(cls, kept: Mapping[str, str]) -> Self:
+        """Those of a draft: see `make_draft`."""
+        lists = (kept.get("categories", "").split(), kept.get("remove", "").split())
+        return cls(kept.get("title", ""), kept.get("description"), kept.get("board", ""), *lists)
+
+    def make_draft(self) -> dict[str, str]:
+        """As the texts of a draft."""
+        kept = {"title": self.title, "board": self.board, "categories": " ".join(self.categories)}
+        kept["remove"] = " ".join(self.removed)
+        return kept if self.description is None else {**kept, "description": self.description}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +91,14 @@ class _Editable:
     """Those to which the viewer may move it."""
     categories: Sequence[Row]
 
+    def find_board_id(self, board: str) -> int | None:
+        """The id of one of the boards, if it is one."""
+        return next((int(row["id"]) for row in self.boards if str(row["id"]) == board), None)
+
+    def count_kept_pictures(self, values: _Values) -> int:
+        """How many pictures the post has without those to remove."""
+        return sum(picture.name not in values.removed for picture in self.post.pictures)
+
 
 def router(
     pages: PortalPages,
@@ -68,13 +106,14 @@ def router(
     posts: PostPages,
     database: Database,
     uploads: Uploads,
+    sealed_values: SealedValues,
     drafts: Drafts,
     form_limiter: PageRateLimit,
 ) -> APIRouter:
     """GET, HEAD and POST of /p/{code}/edit and /p/{code}/delete."""
     routes = APIRouter()
     forms = [Depends(form_limiter), Depends(require_own_site)]
-    own_posts = _OwnPosts(pages, viewers, posts, database, uploads, drafts)
+    own_posts = _OwnPosts(pages, viewers, posts, database, uploads, sealed_values, drafts)
 
     @routes.api_route(_EDIT, methods=_METHODS)
     async def show_form(request: Request, segment: str) -> Response:
@@ -83,8 +122,16 @@ def router(
 
     @routes.post(_EDIT, dependencies=forms)
     async def edit(request: Request, segment: str) -> Response:
-        viewer = await viewers.find(request)
-        return await own_posts.edit(request, viewer, parse_code(segment))
+        # Not `require_user`: whoever was signed out meanwhile must not lose the text.
+        viewer, code = await viewers.find(request), parse_code(segment)
+        max_bytes = pictures.MAX_FORM_BYTES if viewer.user else MAX_FORM_BYTES
+        try:
+            async with read_upload_form(request, max_bytes=max_bytes, max_text_bytes=MAX_FORM_BYTES) as form:
+                return await own_posts.edit(request, viewer, code, form)
+        except HTTPException as error:
+            if error.status_code != 413:
+                raise
+            return own_posts.refuse_large(request, viewer)
 
     @routes.api_route(_DELETE, methods=_METHODS)
     async def confirm_deletion(request: Request, segment: str) -> Response:
@@ -109,6 +156,7 @@ class _OwnPosts:
         posts: PostPages,
         database: Database,
         uploads: Uploads,
+        sealed_values: SealedValues,
         drafts: Drafts,
     ) -> None:
         self._pages = pages
@@ -116,6 +164,7 @@ class _OwnPosts:
         self._posts = posts
         self._database = database
         self._uploads = uploads
+        self._pictures = Pictures(sealed_values)
         self._drafts = drafts
 
     async def show(
@@ -126,16 +175,15 @@ class _OwnPosts:
         *,
         values: _Values | None = None,
         errors: Mapping[str, str] | None = None,
+        kept: FormPictures = NO_PICTURES,
     ) -> Response:
         """The form; `values` are those that were typed."""
         editable = await self._find(viewer, code)
         if editable is None:
             return await self._redirect_to_post(viewer, code)
-        kept = None if values else await self._drafts.find(request, viewer, form=_form_name(code))
-        if kept is not None:
-            fields = [(name, value) for name, value in kept.items() if name != "categories"]
-            fields += [("categories", each) for each in kept.get("categories", "").split()]
-            values = _parse(fields)
+        draft = None if values else await self._drafts.find(request, viewer, form=_form_name(code))
+        if draft is not None:
+            values = _Values.parse_draft(draft)
         return self._pages.respond(
             request,
             viewer,
@@ -147,37 +195,62 @@ class _OwnPosts:
             values=values or _Values.of(editable.post),
             boards=editable.boards,
             categories=editable.categories,
+            existing_pictures=[
+                (picture, self._posts.sign_file_path(picture.name)) for picture in editable.post.pictures
+            ],
+            pictures=kept.kept,
+            has_lost_pictures=draft is not None and "images" in draft,
             errors=errors or {},
+            **pictures.FIELD_LIMITS,
         )
 
-    async def edit(self, request: Request, viewer: Viewer, code: str) -> Response:
+    async def edit(self, request: Request, viewer: Viewer, code: str, form: UploadForm) -> Response:
         """Store the changes, or show the form again with what was typed."""
         try:
-            fields = await read_fields(request, max_bytes=MAX_FORM_BYTES)
-        except HTTPException as error:
-            if error.status_code != 413:
-                raise
-            return self._refuse_large(request, viewer)
-        values = _parse(fields)
-        if viewer.user is None:
-            response = self._pages.redirect_to_sign_in(f"/p/{code}/edit")
-            kept = {name: value for name, value in fields if name in ("title", "description", "board")}
-            kept["categories"] = " ".join(values.categories)
-            await self._drafts.keep(request, response, viewer, form=_form_name(code), texts=kept)
-            return response
-        errors: dict[str, str] = {}
-        title, description = "", ""
-        try:
-            title, description = texts.parse_post(values.title, values.description or "")
-        except ValidationFailed as failed:
-            errors |= describe_errors(viewer.locale, failed)
-        if not self._viewers.is_own_form(viewer, dict(fields).get(FORM_FIELD, "")):
-            errors["form"] = translate(viewer.locale, STALE)
-        if errors:
-            return await self.show(request, viewer, code, values=values, errors=errors)
+            if viewer.user is None:
+                return await self._keep_for_sign_in(request, viewer, code, form)
+            return await self._edit(request, viewer, code, form)
+        except ServiceUnavailable as failure:
+            return unsent_forms.respond(self._pages, request, viewer, failure, form)
+
+    async def _edit(self, request: Request, viewer: Viewer, code: str, form: UploadForm) -> Response:
         editable = await self._find(viewer, code)
         if editable is None:
             return await self._redirect_to_post(viewer, code)
+        values = _Values.parse(form)
+        errors = self._find_errors(viewer, editable, values, form)
+        async with keep_if_attached(self._uploads) as stored:
+            existing_count = editable.count_kept_pictures(values)
+            kept = await self._pictures.store(viewer, form, stored, existing_count=existing_count)
+            if kept.errors:
+                errors["images"] = " ".join(kept.errors)
+            if errors:
+                return await self.show(request, viewer, code, values=values, errors=errors, kept=kept)
+            return await self._save(request, viewer, code, editable, values, stored)
+
+    def _find_errors(self, viewer: Viewer, editable: _Editable, values: _Values, form: UploadForm) -> dict[str, str]:
+        errors: dict[str, str] = {}
+        try:
+            texts.parse_post(values.title, values.description or "")
+        except ValidationFailed as failed:
+            errors |= describe_errors(viewer.locale, failed)
+        if editable.boards and values.board and editable.find_board_id(values.board) is None:
+            errors["board"] = translate(viewer.locale, UNKNOWN_BOARD)
+        if not self._viewers.is_own_form(viewer, form.texts.get(FORM_FIELD, "")):
+            errors["form"] = translate(viewer.locale, STALE)
+        return errors
+
+    async def _save(
+        self,
+        request: Request,
+        viewer: Viewer,
+        code: str,
+        editable: _Editable,
+        values: _Values,
+        stored: StoredUploads,
+    ) -> Response:
+        post_id = editable.post.id
+        title, description = texts.parse_post(values.title, values.description or "")
         # The description of a post that is too long for the form is not in the form.
         is_description_shown = values.description is not None and editable.post.description is not None
         change = PostUpdate(
@@ -185,16 +258,34 @@ class _OwnPosts:
             description=description if is_description_shown else UNSET,
             category_ids=[row["id"] for row in editable.categories if str(row["id"]) in values.categories],
         )
-        board_id = next((row["id"] for row in editable.boards if str(row["id"]) == values.board), None)
+        board_id = editable.find_board_id(values.board)
+        # The post's other files are not in the form.
+        removed = [picture.name for picture in editable.post.pictures if picture.name in values.removed]
 
         def write(work: UnitOfWork) -> None:
-            update.update_post(work, editable.post.id, change)
+            update.update_post(work, post_id, change)
             if board_id is not None:
-                update.move_to_board(work, editable.post.id, board_id)
+                update.move_to_board(work, post_id, board_id)
+            deleted = attachments.remove(work, post_id=post_id, names=removed)
+            stored.attach(work, post_id)
+            stored.replaced += deleted
 
-        await self._database.write(write, viewer.context)
+        try:
+            await self._database.write(write, viewer.context)
+        except UniqueViolation:
+            # The kept pictures belong to a post already: the form was sent twice.
+            message = translate(viewer.locale, pictures.CHOOSE_AGAIN)
+            return await self.show(request, viewer, code, values=values, errors={"images": message})
         response = self._pages.redirect(add_notice(f"/p/{code}", "saved"))
         await self._drafts.delete(request, response, viewer, form=_form_name(code))
+        return response
+
+    async def _keep_for_sign_in(self, request: Request, viewer: Viewer, code: str, form: UploadForm) -> Response:
+        response = self._pages.redirect_to_sign_in(f"/p/{code}/edit")
+        draft = _Values.parse(form).make_draft()
+        if pictures.has_pictures(form):
+            draft["images"] = "yes"
+        await self._drafts.keep(request, response, viewer, form=_form_name(code), texts=draft)
         return response
 
     async def confirm_deletion(
@@ -254,25 +345,11 @@ class _OwnPosts:
         page = await self._posts.find_by_code(viewer, code)
         return RedirectResponse(self._pages.link(post_path(page.post)), 302, {"Cache-Control": "no-cache"})
 
-    def _refuse_large(self, request: Request, viewer: Viewer) -> Response:
-        return self._pages.error(
-            request,
-            viewer,
-            413,
-            texts=(TOO_LARGE, translate(viewer.locale, TEXT_TOO_LARGE, maximum=texts.MAX_DESCRIPTION)),
-        )
+    def refuse_large(self, request: Request, viewer: Viewer) -> Response:
+        """The page for a form that is too large to be read."""
+        return self._pages.error(request, viewer, 413, texts=(TOO_LARGE, pictures.describe_limits(viewer.locale)))
 
 
 def _form_name(code: str) -> str:
     """The name of the form's draft."""
     return f"edit-post:{code}"
-
-
-def _parse(fields: Sequence[tuple[str, str]]) -> _Values:
-    last = dict(fields)
-    return _Values(
-        title=last.get("title", ""),
-        description=last.get("description"),
-        board=last.get("board", ""),
-        categories=[value for name, value in fields if name == "categories"],
-    )

@@ -80,6 +80,11 @@ def make_path(slug: str, code: str) -> str:
     return f"/p/{quote(slug, safe='')}-{code}"
 
 
+def summarize(text: Markup) -> str:
+    """The beginning of a text without its markup, for a description of the page."""
+    return " ".join(text.striptags().split())[:MAX_SUMMARY]
+
+
 class PostPages:
     """Finds posts that the viewer may see, and responds with their pages."""
 
@@ -115,6 +120,10 @@ class PostPages:
         """The path of a file; signed if visitors can't see the post and so can't read its files."""
         is_public = page.moderation == "approved" and page.is_published and not viewer.portal["is_private"]
         return f"/files/{name}" if is_public else self._signer.path(name)
+
+    def sign_file_path(self, name: str) -> str:
+        """The path of a file for somebody who may see its post, whatever the state of the post is."""
+        return self._signer.path(name)
 
     async def _find(self, viewer: Viewer, query: Callable[[UnitOfWork], PostPage | None]) -> PostPage:
         page = await self._database.read(query, viewer.context, snapshot=True)
@@ -165,7 +174,7 @@ class PostPages:
             post=post,
             author=None if post.author is None else describe(page.author_id or 0, post.author),
             description=description,
-            summary=" ".join(description.striptags().split())[:MAX_SUMMARY],
+            summary=summarize(description),
             address=base_url + post_path(post),
             image_url=f"{base_url}/files/{post.image}" if post.image else None,
             updates=[

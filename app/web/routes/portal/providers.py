@@ -3,7 +3,7 @@
 import hmac
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from fastapi import APIRouter, Depends
@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.adapters.database import Clock, Database
 from app.adapters.encryption import SecretCipher, UnreadableSecret
-from app.adapters.openid_connect import OpenIdClient, OpenIdError, OpenIdProviders
+from app.adapters.openid_connect import OpenIdClient, OpenIdError, OpenIdProviders, OpenIdUnavailable
 from app.adapters.translations import N_
 from app.domain.errors import Conflict, NotFound, ValidationFailed
 from app.domain.unit_of_work import UnitOfWork
@@ -36,6 +36,7 @@ MAX_ID: Final = 2**63 - 1
 MAX_COOKIE: Final = 3800
 """Characters; browsers drop longer cookies."""
 _FAILED: Final = N_("Signing in there did not work. Try again, or sign in another way.")
+_UNAVAILABLE: Final = N_("%(name)s does not respond. Try again later, or sign in another way.")
 _CANCELLED: Final = N_("You did not finish signing in there. Try again, or sign in another way.")
 _EXPIRED: Final = N_(
     "This sign-in took too long, was begun in another browser, or your browser keeps no cookies. Try again."
@@ -77,6 +78,8 @@ def router(
 ) -> APIRouter:
     """GET of /login/{provider} and its /callback, and of /o_auths/{provider} with Astuto's callback."""
     routes = APIRouter(dependencies=[Depends(form_limiter)])
+    # The ids of those whose missing claim was logged.
+    without_groups: set[int] = set()
 
     @routes.get("/login/{provider_id:int}")
     @routes.get("/o_auths/{provider_id:int}")
@@ -91,7 +94,7 @@ def router(
         try:
             authorization = await providers.begin(make_client(provider, redirect_uri))
         except (OpenIdError, UnreadableSecret) as error:
-            return refuse(request, viewer, _FAILED, error, next_path, status=503)
+            return fail(request, viewer, provider, error, next_path, status=503)
         pending = _Pending(
             provider_id,
             clock().timestamp(),
@@ -126,10 +129,24 @@ def router(
         provider = await find_provider(viewer, pending.provider_id)
         try:
             client = make_client(provider, pending.redirect_uri)
-            found = await providers.finish(client, code=code, nonce=pending.nonce, verifier=pending.verifier)
+            found = await providers.finish(
+                client,
+                code=code,
+                nonce=pending.nonce,
+                verifier=pending.verifier,
+                issuer=params.get("iss"),
+                names=["email"] if provider.groups_claim is None else ["email", provider.groups_claim],
+            )
         except (OpenIdError, UnreadableSecret) as error:
-            return refuse(request, viewer, _FAILED, error, next_path)
+            return fail(request, viewer, provider, error, next_path)
         claims = _read_claims(found, provider)
+        if claims.groups is None and provider.groups_claim is not None and provider.id not in without_groups:
+            without_groups.add(provider.id)
+            log.warning(
+                "the provider %s sends no claim %s, so the roles of its users stay as they are",
+                provider.id,
+                provider.groups_claim,
+            )
 
         def act(work: UnitOfWork) -> SignIn:
             user = identities.sign_in_by_provider(work, provider.id, claims)
@@ -174,13 +191,36 @@ def router(
         is_same = hmac.compare_digest(state.encode("utf-8", "replace"), pending.state.encode())
         return pending if is_current and is_same and pending.provider_id == provider_id else None
 
+    def fail(
+        request: Request,
+        viewer: Viewer,
+        provider: Provider,
+        cause: OpenIdError | UnreadableSecret,
+        next_path: str,
+        *,
+        status: int = 403,
+    ) -> Response:
+        if isinstance(cause, OpenIdUnavailable):
+            values = {"name": provider.name}
+            return refuse(request, viewer, _UNAVAILABLE, cause, next_path, status=503, values=values)
+        return refuse(request, viewer, _FAILED, cause, next_path, status=status)
+
     def refuse(
-        request: Request, viewer: Viewer, message: str, cause: object, next_path: str, *, status: int = 403
+        request: Request,
+        viewer: Viewer,
+        message: str,
+        cause: object,
+        next_path: str,
+        *,
+        status: int = 403,
+        values: Mapping[str, str] | None = None,
     ) -> Response:
         context: RequestContext = request.scope["earshot.request"]
         reason = "the client secret was encrypted with another secret" if isinstance(cause, UnreadableSecret) else cause
         log.warning("sign-in by a provider failed: %s (request %s)", reason, context.request_id)
-        return sign_in_pages.refuse(request, viewer, message, status=status, retry_path=login_path(next_path))
+        return sign_in_pages.refuse(
+            request, viewer, message, status=status, retry_path=login_path(next_path), values=values
+        )
 
     return routes
 
@@ -194,5 +234,12 @@ def _read_claims(found: Mapping[str, Any], provider: Provider) -> Claims:
         # Some providers send it as text.
         is_email_verified=found.get("email_verified") in (True, "true"),
         name=name if isinstance(name, str) else None,
-        groups=[group for group in groups if isinstance(group, str)] if isinstance(groups, list) else [],
+        groups=_read_groups(groups),
     )
+
+
+def _read_groups(value: object) -> Sequence[str] | None:
+    """The groups; None for a claim that is missing, or is none of names. Some providers send a single name as text."""
+    if isinstance(value, str):
+        return [value]
+    return [group for group in value if isinstance(group, str)] if isinstance(value, list) else None

@@ -16,11 +16,13 @@ from app.adapters.translations import N_
 from app.domain.errors import Conflict
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import emails, identity_providers, sign_in
+from app.domain.users.address_confirmation import may_skip_confirmation
 from app.domain.users.sign_in_requests import CODE_DIGITS
 from app.web.account_limit import AccountLimit
 from app.web.browser_sessions import BrowserSessions, SignIn
 from app.web.field_messages import find_errors, translate, translate_minutes
 from app.web.forms import read_form, require_own_site
+from app.web.known_browsers import KnownBrowsers
 from app.web.portal_pages import PortalPages
 from app.web.public_address import PublicAddress
 from app.web.rate_limit import PageRateLimit
@@ -40,12 +42,23 @@ REFUSALS: Final = {
     "sign_in.blocked": N_("This account is blocked."),
     "sign_in.awaits_approval": N_("The team has not approved this account yet. You get an email when it has."),
 }
-WRONG_PASSWORD: Final = N_("The address or the password is wrong.")
-_TOO_MANY_PASSWORDS: Final = N_(
-    "Too many wrong passwords for this address. Try again in %(minutes)s, or leave the password empty to get a code "
-    "by email."
+WRONG_PASSWORD: Final = N_(
+    "The address or the password is wrong, or you have not confirmed the address yet. Leave the password empty to get "
+    "a code by email, which also confirms the address."
 )
-_WRONG_CODE: Final = N_("This code is wrong, was used, or came more than 15 minutes ago.")
+"""The same for each reason: whoever signs up with an address must not learn whether it had an account before."""
+WRONG_PASSWORD_WITHOUT_MAIL: Final = N_("The address or the password is wrong.")
+_TOO_MANY_PASSWORDS: Final = N_(
+    "Too many wrong passwords for this address. Try again in %(minutes)s, or in a browser in which you have signed in "
+    "before. Every other way to sign in still works, such as a code by email: leave the password empty to get one."
+)
+_TOO_MANY_PASSWORDS_WITHOUT_MAIL: Final = N_(
+    "Too many wrong passwords for this address. Try again in %(minutes)s, or in a browser in which you have signed in "
+    "before. Every other way to sign in still works."
+)
+_WRONG_CODE: Final = N_(
+    "This code is wrong, was used, or came more than 15 minutes ago. The link of the email works as well."
+)
 _MALFORMED_CODE: Final = N_("The code has six digits.")
 _CODE: Final = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 
@@ -112,16 +125,24 @@ class SignInPages:
         has_password: bool = False,
         errors: Mapping[str, str] | None = None,
     ) -> Response:
-        """The page that waits for the code. `has_password` is whether somebody has just signed up with one."""
+        """The page that waits for the code, or says that none can come.
+
+        `has_password` is whether somebody has just signed up with one.
+        """
+        template = "portal/sign_in_code.html"
+        if not self._pages.sends_mail:
+            template = "portal/sign_up_result.html" if has_password else "portal/without_mail.html"
         return self._respond(
             request,
             viewer,
-            "portal/sign_in_code.html",
+            template,
             status=status,
             next_path=next_path,
             email=email,
             code=code,
             has_password=has_password,
+            needs_approval=viewer.portal["sign_up"] == "approval",
+            can_use_password=may_skip_confirmation(viewer.portal, sends_mail=self._pages.sends_mail),
             errors=errors or {},
         )
 
@@ -134,8 +155,12 @@ class SignInPages:
         status: int = 403,
         refusal: str = "",
         retry_path: str = "",
+        values: Mapping[str, str] | None = None,
     ) -> Response:
-        """The page that says why the user may not sign in. `retry_path` leads to another way."""
+        """The page that says why the user may not sign in.
+
+        `retry_path` leads to another way. `values` replace the placeholders of the message.
+        """
         return self._pages.respond(
             request,
             viewer,
@@ -143,7 +168,7 @@ class SignInPages:
             current="sign_in",
             status=status,
             headers=SECRET_ADDRESS,
-            message=translate(viewer.locale, message),
+            message=translate(viewer.locale, message, **(values or {})),
             refusal=refusal,
             retry_path=retry_path,
         )
@@ -152,7 +177,7 @@ class SignInPages:
         """Lead the user on, or say why the user may not sign in."""
         if signed_in.refusal:
             return self.refuse(request, viewer, REFUSALS[signed_in.refusal], refusal=signed_in.refusal)
-        return self._sessions.redirect(request, signed_in.token, next_path)
+        return self._sessions.redirect(request, viewer, signed_in, next_path)
 
     def _respond(
         self,
@@ -180,6 +205,7 @@ def router(
     viewers: Viewers,
     sign_in_pages: SignInPages,
     browser_sessions: BrowserSessions,
+    known_browsers: KnownBrowsers,
     database: Database,
     passwords: PasswordHasher,
     account_limit: AccountLimit,
@@ -220,7 +246,12 @@ def router(
         return await verify_password(request, viewer, next_path, email, password)
 
     async def send_code(request: Request, viewer: Viewer, next_path: str, email: str) -> Response:
-        """Record that an email is to be sent. The response and its time do not depend on the address."""
+        """Record that an email is to be sent. The response and its time do not depend on the address.
+
+        Without a mail server nothing is recorded, and the page says so.
+        """
+        if not pages.sends_mail:
+            return sign_in_pages.show_code(request, viewer, next_path)
         device = viewer.device_token
         await wait_evenly(
             database.write(lambda work: sign_in.request(work, email, browser_token=device), viewer.operator_context)
@@ -232,9 +263,11 @@ def router(
     async def verify_password(request: Request, viewer: Viewer, next_path: str, email: str, password: str) -> Response:
         """Sign in by password. An address without a user, or without a password, takes the same work."""
         portal_id, key = viewer.portal["id"], emails.normalize_email(email)
-        seconds = await account_limit.count(portal_id, key)
+        browser = known_browsers.find(request, portal_id, key)
+        seconds = await account_limit.count(portal_id, key, browser=browser)
         if seconds is not None:
             minutes = translate_minutes(viewer.locale, seconds)
+            message = _TOO_MANY_PASSWORDS if pages.sends_mail else _TOO_MANY_PASSWORDS_WITHOUT_MAIL
             return await sign_in_pages.show(
                 request,
                 viewer,
@@ -242,30 +275,35 @@ def router(
                 status=429,
                 headers={"Retry-After": str(seconds)},
                 email=email,
-                errors={"form": translate(viewer.locale, _TOO_MANY_PASSWORDS, minutes=minutes)},
+                errors={"form": translate(viewer.locale, message, minutes=minutes)},
             )
         context = viewer.operator_context
-        credentials = await database.read(lambda work: sign_in.find_by_email(work, email), context)
+        credentials = await database.read(
+            lambda work: sign_in.find_by_email(work, email, sends_mail=pages.sends_mail), context
+        )
         verification = await passwords.verify(password, credentials.password_hash)
 
         def complete(work: UnitOfWork) -> SignIn:
             token = sign_in.complete(
                 work,
                 credentials,
+                sends_mail=pages.sends_mail,
                 new_hash=verification.new_hash,
                 user_agent=request.headers.get("user-agent", ""),
                 former_token=viewer.session_token or None,
             )
             return browser_sessions.claim(work, viewer, token, user_id=credentials.user_id or 0)
 
-        message = WRONG_PASSWORD
-        if verification.is_valid:
+        wrong = WRONG_PASSWORD if pages.sends_mail else WRONG_PASSWORD_WITHOUT_MAIL
+        message = wrong
+        # Without a write, as for a wrong one: the time of the response must not tell.
+        if verification.is_valid and credentials.is_enough:
             try:
                 signed_in = await database.write(complete, context)
             except Conflict as error:
-                message = REFUSALS.get(error.code, WRONG_PASSWORD)
+                message = REFUSALS.get(error.code, wrong)
             else:
-                await account_limit.forget(portal_id, key)
+                await account_limit.forget(portal_id, key, browser=browser)
                 return await sign_in_pages.finish(request, viewer, signed_in, next_path)
         errors = {"form": translate(viewer.locale, message)}
         return await sign_in_pages.show(request, viewer, next_path, status=422, email=email, errors=errors)

@@ -14,7 +14,7 @@ from app.adapters.translations import N_
 from app.domain.errors import Conflict, ValidationFailed
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import accounts, emails, sign_up
-from app.web.bot_check import TIME_FIELD, TOO_QUICK, BotCheck
+from app.web.bot_check import TIME_FIELD, BotCheck
 from app.web.browser_sessions import BrowserSessions
 from app.web.field_messages import describe_errors, find_errors, translate
 from app.web.forms import read_form, require_own_site
@@ -25,6 +25,7 @@ from app.web.routes.portal.sign_in import METHODS, NOT_STORED, STALE_FORM, SignI
 from app.web.safe_paths import safe_path
 from app.web.viewer import FORM_FIELD, Viewer, Viewers
 
+_NO_PASSWORD: Final = N_("Choose a password: this server sends no email, so nobody can sign in with a code.")
 _DOMAINS_HINT: Final = N_("Of one of these domains: %(domains)s")
 
 
@@ -89,8 +90,10 @@ def router(
         errors = dict(find_errors(viewer.locale, *checks))
         if not viewers.is_own_form(viewer, form.get(FORM_FIELD, "")):
             errors["form"] = translate(viewer.locale, STALE_FORM)
-        elif not bot_check.is_passed(form):
-            errors["form"] = translate(viewer.locale, TOO_QUICK)
+        elif error := bot_check.find_error(form):
+            errors["form"] = translate(viewer.locale, error)
+        if not password and not pages.sends_mail:
+            errors["password"] = translate(viewer.locale, _NO_PASSWORD)
         if "email" not in errors:
             address = emails.normalize_email(email)
             try:

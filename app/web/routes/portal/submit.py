@@ -13,21 +13,34 @@ from app.adapters.database import Database
 from app.adapters.sealed_values import SealedValues
 from app.adapters.storage.stored_uploads import StoredUploads, keep_if_attached
 from app.adapters.storage.uploads import Uploads
-from app.domain.errors import Conflict, Forbidden, UniqueViolation, ValidationFailed
+from app.domain.errors import (
+    Conflict,
+    Forbidden,
+    ServiceUnavailable,
+    UniqueViolation,
+    ValidationFailed,
+)
 from app.domain.portals import boards, categories
-from app.domain.posts import create, devices, texts, visible_posts
-from app.domain.posts.create import CreatedPost, NewPost
+from app.domain.posts import create, devices, repeats, texts, visible_posts
+from app.domain.posts.create import NewPost
 from app.domain.posts.visible_posts import PostSummary
 from app.domain.unit_of_work import Row, UnitOfWork
-from app.web import pictures
-from app.web.bot_check import TOO_QUICK, BotCheck
+from app.web import pictures, unsent_forms
+from app.web.bot_check import BotCheck
 from app.web.drafts import Drafts
 from app.web.field_messages import translate
 from app.web.forms import UploadForm, limit_form, read_upload_form, require_own_site
 from app.web.notices import add_notice
 from app.web.pictures import NO_PICTURES, FormPictures, Pictures
 from app.web.portal_pages import PortalPages
-from app.web.post_messages import STALE, TOO_LARGE, describe_errors
+from app.web.post_messages import (
+    NO_VOTES,
+    STALE,
+    TOO_LARGE,
+    UNKNOWN_BOARD,
+    UNKNOWN_CATEGORY,
+    describe_errors,
+)
 from app.web.rate_limit import PageRateLimit
 from app.web.routes.portal.actions import change_vote
 from app.web.routes.portal.post import parse_code
@@ -69,14 +82,34 @@ class _Choices:
 
     def find_board_id(self, board: str) -> int | None:
         """The id of the board with this id or slug; the default board otherwise."""
-        found = (row for row in self.boards if board in (str(row["id"]), row["slug"]))
         default = (row for row in self.boards if row["is_default"])
-        row = next(found, None) or next(default, None)
+        row = self._find_board(board) or next(default, None)
         return None if row is None else int(row["id"])
 
     def find_category_id(self, category: str) -> int | None:
         """The id of the category, if there is one."""
         return next((int(row["id"]) for row in self.categories if str(row["id"]) == category), None)
+
+    def find_errors(self, locale: str, entry: _Entry) -> dict[str, str]:
+        """The messages about a board or category that has been deleted since the form was shown."""
+        errors = {}
+        if entry.board and self._find_board(entry.board) is None:
+            errors["board"] = translate(locale, UNKNOWN_BOARD)
+        if entry.category and self.find_category_id(entry.category) is None:
+            errors["category"] = translate(locale, UNKNOWN_CATEGORY)
+        return errors
+
+    def _find_board(self, board: str) -> Row | None:
+        return next((row for row in self.boards if board in (str(row["id"]), row["slug"])), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Created:
+    """The post of the form."""
+
+    code: str
+    slug: str
+    moderation: str
 
 
 def router(
@@ -156,19 +189,23 @@ class _Submission:
         viewer: Viewer,
         entry: _Entry,
         *,
+        status: int = 422,
         errors: Mapping[str, str] | None = None,
         similar: Sequence[PostSummary] = (),
         kept: FormPictures = NO_PICTURES,
         draft_images: bool | None = None,
     ) -> Response:
-        """The form. `draft_images` tells whether pictures of a draft are missing; None if the texts are no draft."""
+        """The form, with the status for errors.
+
+        `draft_images` tells whether pictures of a draft are missing; None if the texts are no draft.
+        """
         choices = await self._database.read(_list_choices, viewer.context)
         shown_at = entry.shown_at or self._bot_check.stamp()
         return self._pages.respond(
             request,
             viewer,
             "portal/submit.html",
-            status=422 if errors else 200,
+            status=status if errors else 200,
             errors=errors or {},
             entry=replace(entry, shown_at=shown_at),
             boards=choices.boards,
@@ -180,17 +217,23 @@ class _Submission:
             picture_errors=kept.errors,
             draft_images=draft_images,
             may_send_anonymously=_may_send_anonymously(viewer),
-            max_pictures=pictures.MAX_PICTURES,
-            max_megabytes=pictures.MAX_PICTURE_BYTES >> 20,
+            **pictures.FIELD_LIMITS,
         )
 
     async def send(self, request: Request, viewer: Viewer, form: UploadForm) -> Response:
         """Create the post, or show the form again with what was typed."""
+        entry = _Entry.parse(form.texts)
+        try:
+            if "vote_instead" in form.texts:
+                return await self._vote_instead(request, viewer, form, entry)
+            return await self._send(request, viewer, form, entry)
+        except ServiceUnavailable as failure:
+            return unsent_forms.respond(self._pages, request, viewer, failure, form)
+
+    async def _send(self, request: Request, viewer: Viewer, form: UploadForm, entry: _Entry) -> Response:
         fields = form.texts
-        entry = _Entry.parse(fields)
-        if "vote_instead" in fields:
-            return await self._vote_instead(request, viewer, form, entry)
-        errors = _find_errors(viewer.locale, entry)
+        choices = await self._database.read(_list_choices, viewer.context)
+        errors = _find_errors(viewer.locale, entry) | choices.find_errors(viewer.locale, entry)
         if viewer.user is None and not _may_send_anonymously(viewer):
             # The form of a private portal is shown to nobody who is signed out.
             if errors and not viewer.portal["is_private"]:
@@ -198,20 +241,20 @@ class _Submission:
             return await self._keep_for_sign_in(request, viewer, form, entry, next_path=PATH)
         if not self._viewers.is_own_form(viewer, fields.get(FORM_FIELD, "")):
             errors["form"] = translate(viewer.locale, STALE)
-        elif viewer.user is None and not self._bot_check.is_passed(fields):
-            errors["form"] = translate(viewer.locale, TOO_QUICK)
+        elif viewer.user is None and (error := self._bot_check.find_error(fields)):
+            errors["form"] = translate(viewer.locale, error)
         # A form that comes back for its similar posts would lose the files that were chosen.
         is_similar_due = not errors and "similar_seen" not in fields and not form.list_files(pictures.FIELD)
         similar = await self.find_similar(viewer, entry.title) if is_similar_due else []
         if viewer.user is None:
             if errors or similar:
                 return await self.show(request, viewer, entry, errors=errors, similar=similar)
-            return await self._create(request, viewer, entry, None)
+            return await self._create(request, viewer, entry, choices, StoredUploads(self._uploads))
         async with keep_if_attached(self._uploads) as stored:
             kept = await self._pictures.store(viewer, form, stored)
             if errors or similar or kept.errors:
                 return await self._show_again(request, viewer, entry, errors, similar, kept)
-            return await self._create(request, viewer, entry, stored)
+            return await self._create(request, viewer, entry, choices, stored)
 
     async def find_similar(self, viewer: Viewer, title: str) -> list[PostSummary]:
         """The posts that the viewer may see and that may be about the same."""
@@ -227,16 +270,7 @@ class _Submission:
 
     def refuse_large(self, request: Request, viewer: Viewer) -> Response:
         """The page for a form that is too large to be read."""
-        maximum = pictures.MAX_FORM_BYTES >> 20
-        return self._pages.error(
-            request,
-            viewer,
-            413,
-            texts=(
-                TOO_LARGE,
-                translate(viewer.locale, pictures.FORM_TOO_LARGE, characters=texts.MAX_DESCRIPTION, megabytes=maximum),
-            ),
-        )
+        return self._pages.error(request, viewer, 413, texts=(TOO_LARGE, pictures.describe_limits(viewer.locale)))
 
     async def _show_again(
         self,
@@ -250,8 +284,9 @@ class _Submission:
         all_errors = {**errors, "images": " ".join(kept.errors)} if kept.errors else errors
         return await self.show(request, viewer, entry, errors=all_errors, similar=similar, kept=kept)
 
-    async def _create(self, request: Request, viewer: Viewer, entry: _Entry, stored: StoredUploads | None) -> Response:
-        choices = await self._database.read(_list_choices, viewer.context)
+    async def _create(
+        self, request: Request, viewer: Viewer, entry: _Entry, choices: _Choices, stored: StoredUploads
+    ) -> Response:
         title, description = texts.parse_post(entry.title, entry.description)
         new_post = NewPost(
             title=title,
@@ -265,17 +300,24 @@ class _Submission:
             moderation=None,
         )
 
-        def create_post(work: UnitOfWork) -> CreatedPost:
-            if viewer.user is None:
-                return devices.create_post(work, new_post, device_digest=devices.digest(viewer.device_token))
-            created = create.create_post(work, new_post)
-            if stored:
+        device = devices.digest(viewer.device_token) if viewer.user is None else None
+
+        def create_post(work: UnitOfWork) -> _Created:
+            files = [*stored.earlier, *stored.files]
+            repeated = repeats.find(work, new_post, files=files, device_digest=device)
+            if repeated is not None:
+                # The form was sent twice: its author gets to the one post, and the files are not needed.
+                stored.replaced = [file.name for file in stored.files]
+                return _Created(repeated["code"], repeated["slug"], repeated["moderation"])
+            if device is None:
+                created = create.create_post(work, new_post)
                 stored.attach(work, created.id)
-            return created
+            else:
+                created = devices.create_post(work, new_post, device_digest=device)
+            return _Created(created.code, created.slug, created.moderation)
 
         try:
-            is_single = viewer.user is not None and not stored
-            created = await self._database.write(create_post, viewer.context, single_statement=is_single)
+            created = await self._database.write(create_post, viewer.context)
         except ValidationFailed as failed:
             errors = describe_errors(viewer.locale, failed)
             return await self.show(request, viewer, entry, errors={"form": " ".join(errors.values())})
@@ -295,14 +337,17 @@ class _Submission:
             return await self._keep_for_sign_in(request, viewer, form, entry, next_path=f"/p/{code}")
         if not self._viewers.is_own_form(viewer, fields.get(FORM_FIELD, "")):
             return await self.show(request, viewer, entry, errors={"form": translate(viewer.locale, STALE)})
+        response = self._pages.redirect(add_notice(f"/p/{code}", "voted"))
+        # Before the vote: if the text can't be kept, there is no vote either.
+        await self._drafts.keep(request, response, viewer, form=FORM, texts=entry.texts())
         try:
             await change_vote(self._database, viewer, code, is_cast=True)
         except Forbidden:
             return await self._keep_for_sign_in(request, viewer, form, entry, next_path=f"/p/{code}")
-        except Conflict:
-            raise HTTPException(409) from None
-        response = self._pages.redirect(add_notice(f"/p/{code}", "voted"))
-        await self._drafts.keep(request, response, viewer, form=FORM, texts=entry.texts())
+        except (Conflict, HTTPException) as refusal:
+            errors = {"form": translate(viewer.locale, NO_VOTES)}
+            status = 409 if isinstance(refusal, Conflict) else 404
+            return await self.show(request, viewer, entry, errors=errors, status=status)
         return response
 
     async def _keep_for_sign_in(
@@ -310,7 +355,7 @@ class _Submission:
     ) -> Response:
         response = self._pages.redirect_to_sign_in(next_path)
         kept = entry.texts()
-        if form.list_files(pictures.FIELD) or form.list_texts(pictures.KEPT_FIELD) or not form.is_complete:
+        if pictures.has_pictures(form):
             kept["images"] = "yes"
         await self._drafts.keep(request, response, viewer, form=FORM, texts=kept)
         return response
@@ -333,7 +378,7 @@ def _may_send_anonymously(viewer: Viewer) -> bool:
     return viewer.user is None and bool(portal["allows_anonymous_posts"]) and not portal["is_private"]
 
 
-def _next_path(viewer: Viewer, created: CreatedPost) -> str:
+def _next_path(viewer: Viewer, created: _Created) -> str:
     """The page of the post; the list of posts, for a visitor whose post waits for approval and can't be seen yet."""
     is_pending = created.moderation != "approved"
     notice = "pending" if is_pending else "posted"

@@ -11,6 +11,7 @@ from app.domain.users import sessions
 from app.web import cookies
 from tests.support.clients import HOST, Client
 from tests.support.factory import Factory
+from tests.web.routes.portal.sign_in_forms import EMAIL, HASH
 
 SignIn: TypeAlias = Callable[[int], Awaitable[Client]]
 
@@ -26,6 +27,14 @@ def sign_in(visitor: Client, make: Factory) -> SignIn:
         return browser
 
     return open_browser
+
+
+@pytest.fixture
+async def jane(make: Factory) -> int:
+    """A user with a password."""
+    user = await make.user(email=EMAIL)
+    await make.run("UPDATE users SET password_hash = :hash WHERE id = :id", id=user, hash=HASH)
+    return user
 
 
 async def read_csrf(client: Client, path: str = "/submit") -> str:

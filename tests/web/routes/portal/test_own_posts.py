@@ -56,6 +56,21 @@ async def test_an_author_edits_the_texts_and_categories(sign_in: SignIn, make: F
     assert await make.wrong_counters() == []
 
 
+async def test_an_approved_post_stays_approved_when_its_author_edits_it(
+    sign_in: SignIn, visitor: Client, make: Factory
+) -> None:
+    """Whatever the portal's policy, as in Astuto: the policy is about new posts."""
+    await make.run("UPDATE portals SET moderation_policy = 'always'")
+    jane = await make.user()
+    client = await sign_in(jane)
+    code = await make.code(await make.post(title="Dark mode", author=jane))
+
+    await edit(client, code, title="Dark theme", description="New")
+
+    assert await make.rows("SELECT title, moderation FROM posts") == [{"title": "Dark theme", "moderation": "approved"}]
+    assert "Dark theme" in (await visitor.get(f"/p/{code}", follow_redirects=True)).text
+
+
 async def test_all_categories_can_be_removed(sign_in: SignIn, make: Factory) -> None:
     client = await sign_in(make.owner)
     post = await make.post()
@@ -154,7 +169,7 @@ async def test_a_text_that_is_far_too_long_says_what_is_allowed(sign_in: SignIn,
 
     assert fits.status_code == 303
     assert page.status_code == 413
-    assert "A text can have at most 50000 characters." in page.text
+    assert "A text can have at most 50000 characters, and all pictures together 28 MB." in page.text
 
 
 @pytest.mark.parametrize("page", ["edit", "delete"])

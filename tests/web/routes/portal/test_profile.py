@@ -22,8 +22,8 @@ from tests.web.routes.portal.profile_forms import list_files, place, send
 
 PAGES = ("", "/notifications", "/activity", "/sessions", "/keys", "/data", "/export", "/delete")
 FORMS = (
-    "", "/picture", "/picture/delete", "/confirmation", "/password", "/notifications", "/sessions/1/end",
-    "/sessions/end-others", "/passkeys/1/delete", "/keys", "/keys/1/revoke", "/delete",
+    "", "/picture", "/picture/delete", "/confirmation", "/email", "/email/confirm", "/password", "/notifications",
+    "/sessions/1/end", "/sessions/end-others", "/passkeys/1/delete", "/keys", "/keys/1/revoke", "/delete",
 )  # fmt: skip
 PASSWORD = "a-good-password"
 
@@ -78,7 +78,7 @@ async def test_a_form_of_another_session_changes_nothing(
     await make.key(user, "astuto")
     typed = {
         "csrf": await read_csrf(other, "/profile"), "name": "Typed", "dialect": "astuto", "password": PASSWORD,
-        "enabled": "false", "content": "delete", "confirmation": "jane@example.com",
+        "enabled": "false", "content": "delete", "confirmation": "jane@example.com", "new_email": "new@example.com",
     }  # fmt: skip
 
     response = await browser.post(f"/profile{form}", data=typed)

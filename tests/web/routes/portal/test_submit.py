@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from app.application import Application
-from app.domain.portals import portals
 from app.domain.posts import devices
 from app.web import bot_check, cookies, forms, pictures
 from app.web.pictures import KEEP
@@ -16,54 +15,25 @@ from app.web.routes.portal import submit
 from tests.conftest import TestClock
 from tests.support.clients import Client
 from tests.support.factory import Factory
-from tests.support.images import encode, make_image
 from tests.web.routes.portal.conftest import SignIn, read_csrf
+from tests.web.routes.portal.post_forms import (
+    GIF,
+    PNG,
+    TEXTS,
+    allow,
+    images,
+    open_form,
+    read_errors,
+    read_hidden,
+    read_kept_pictures,
+    read_typed,
+)
 
-PNG = encode(make_image(), "PNG")
-GIF = encode(make_image("P"), "GIF")
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
 NO_PICTURE = "is not a picture: PNG, JPEG, GIF and WebP can be used."
 TITLE_TOO_LONG = "The title can have at most 180 characters."
 TEXT_TOO_LONG = "The description can have at most 50000 characters."
-TEXTS = {"title": "Dark mode", "description": "It **hurts**.\r\n\r\nAt night."}
-
-
-async def allow(make: Factory, **settings: bool) -> None:
-    for name, value in settings.items():
-        await make.act(lambda work, name=name, value=value: portals.update_setting(work, setting=name, value=value))  # type: ignore[misc]
-
-
-async def open_form(client: Client) -> dict[str, str]:
-    """The hidden fields of the form, as a browser sends them."""
-    page = await client.get("/submit")
-    assert page.status_code == 200
-    return read_hidden(page)
-
-
-def read_hidden(page: httpx.Response) -> dict[str, str]:
-    form = page.text.partition('action="/submit"')[2].partition("</form>")[0]
-    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form))
-
-
-def read_typed(page: httpx.Response) -> dict[str, str]:
-    """The texts that the fields of the page have."""
-    title = re.search(r'id="field-title" name="title" value="([^"]*)"', page.text)
-    description = re.search(r'<textarea id="field-description"[^>]*>\n(.*?)</textarea>', page.text, re.DOTALL)
-    assert title and description
-    return {"title": html.unescape(title[1]), "description": html.unescape(description[1])}
-
-
-def read_errors(page: httpx.Response) -> dict[str, str]:
-    return {name: html.unescape(text) for name, text in re.findall(r'id="error-([\w-]+)">([^<]*)<', page.text)}
-
-
-def read_kept_pictures(page: httpx.Response) -> list[tuple[str, str]]:
-    """The sealed value and the name of each picture that the page kept."""
-    return re.findall(r'name="pictures" value="([^"]+)" checked><label[^>]*>([^<]*)<', page.text)
-
-
-def images(*files: tuple[str, bytes]) -> list[tuple[str, tuple[str, bytes, str]]]:
-    return [("images", (name, content, "image/png")) for name, content in files]
+TOO_QUICK = "That was quicker than people type."
 
 
 async def test_a_user_creates_a_post(sign_in: SignIn, make: Factory) -> None:
@@ -177,14 +147,33 @@ async def test_a_form_of_another_site_is_refused(sign_in: SignIn, make: Factory)
     assert await make.rows("SELECT id FROM posts") == []
 
 
-async def test_an_unknown_board_or_category_counts_as_not_chosen(sign_in: SignIn, make: Factory) -> None:
+@pytest.mark.parametrize("count", [2, 1])
+async def test_a_board_or_category_that_is_gone_is_named_beside_its_field(
+    sign_in: SignIn, make: Factory, count: int
+) -> None:
+    """A deleted one, and one of another portal; also where no choice is left."""
+    await make.run("UPDATE portals SET host = 'feedback.example.com'")
     client = await sign_in(await make.user())
-    [default] = await make.rows("SELECT id FROM boards WHERE is_default")
+    portal, _ = await make.new_portal("Other", host="other.example.com", email="other@example.com")
+    other_board = await make.value("SELECT min(id) FROM boards WHERE portal_id = :id", id=portal)
+    other_category = await make.category(portal=portal)
+    if count == 1:
+        await make.run("DELETE FROM boards WHERE portal_id = :id AND NOT is_default", id=make.portal)
 
-    await client.post("/submit", data={**await open_form(client), **TEXTS, "board": "999", "category": "x"})
+    for board, category in ((999, "x"), (other_board, other_category)):
+        page = await client.post(
+            "/submit", data={**await open_form(client), **TEXTS, "board": board, "category": category}
+        )
 
-    assert await make.value("SELECT board_id FROM posts") == default["id"]
-    assert await make.rows("SELECT category_id FROM post_categories") == []
+        assert page.status_code == 422
+        assert read_errors(page) == {
+            "board": "This board does not exist any more. Choose another one.",
+            "category": "This category does not exist any more. Choose another one.",
+        }
+        assert read_typed(page) == TEXTS
+        assert page.text.count('aria-describedby="error-board"') == 1
+        assert page.text.count('aria-describedby="error-category"') == 1
+    assert await make.rows("SELECT id FROM posts") == []
 
 
 async def test_the_page_begins_with_the_board_of_its_address(visitor: Client, make: Factory) -> None:
@@ -334,12 +323,12 @@ class TestPictures:
         )
         (first, _), (second, _) = read_kept_pictures(page)
 
-        async def send(client: Client, sealed: str) -> httpx.Response:
-            data = {**await open_form(client), **TEXTS, "similar_seen": "yes", "pictures": sealed}
+        async def send(client: Client, sealed: str, title: str = "Dark mode") -> httpx.Response:
+            data = {**await open_form(client), "title": title, "similar_seen": "yes", "pictures": sealed}
             return await client.post("/submit", data=data)
 
         assert (await send(jane, first)).status_code == 303
-        twice = await send(jane, first)
+        twice = await send(jane, first, title="Another title")
         assert (await send(jim, second)).status_code == 303
         clock.advance(seconds=KEEP.total_seconds() + 1)
         assert (await send(jane, second)).status_code == 303
@@ -454,6 +443,9 @@ class TestSimilarPosts:
 
         assert response.status_code == status
         assert await make.rows("SELECT id FROM votes") == []
+        if "/" not in (code or ""):
+            assert "The other post takes no votes any more. Your text is still here." in response.text
+            assert read_typed(response) == TEXTS
 
 
 class TestSignIn:
@@ -593,9 +585,9 @@ class TestAnonymousPosts:
         unsealed = await self.send(visitor, clock, shown_at="1")
         quick = await visitor.post("/submit", data={**await open_form(visitor), **TEXTS})
 
-        for page in (trapped, unsealed, quick):
+        for page, message in ((trapped, "A field that people don"), (unsealed, TOO_QUICK), (quick, TOO_QUICK)):
             assert page.status_code == 422
-            assert "That was quicker than people type." in page.text
+            assert message in page.text
             assert read_typed(page) == TEXTS
         assert await make.rows("SELECT id FROM posts") == []
         # Somebody who is quick can send the same form again.
