@@ -2,14 +2,13 @@
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from gettext import NullTranslations
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from jinja2.runtime import Macro
 from markupsafe import Markup, escape
-
-from app.domain.posts.visible_posts import PostSummary
 
 MAX_ROWS: Final = 1000
 """Posts of lists whose HTML is cached, in some 2 MB."""
@@ -57,26 +56,31 @@ def icon_maker(sprite: str) -> Callable[..., Markup]:
 
 
 def row_cache() -> Callable[..., Markup]:
-    """The function that draws a post of a list by a macro, or takes it from the cache.
+    """The function that draws the posts of a list by a macro, or takes them from the cache.
 
     The key is the post with all that is shown of it, and the values that differ between pages are filled in later.
     """
     # No text of a user can contain them.
     csrf_mark, next_mark = secrets.token_hex(), secrets.token_hex()
 
-    rows: OrderedDict[PostSummary, str] = OrderedDict()
+    rows: OrderedDict[tuple[str, NamedTuple], str] = OrderedDict()
 
-    def cached_row(macro: Callable[..., Markup], post: PostSummary, csrf: str, here: str) -> Markup:
-        html = rows.get(post)
+    def draw(macro: Macro, post: NamedTuple) -> str:
+        key = macro.name, post
+        html = rows.get(key)
         if html is None:
-            html = rows[post] = str(macro(post, csrf_mark, next_mark))
+            html = rows[key] = str(macro(post, csrf_mark, next_mark))
             if len(rows) > MAX_ROWS:
                 rows.popitem(last=False)
         else:
-            rows.move_to_end(post)
+            rows.move_to_end(key)
+        return html
+
+    def draw_rows(macro: Macro, posts: Sequence[NamedTuple], csrf: str, here: str) -> Markup:
+        html = "\n".join([draw(macro, post) for post in posts])
         return _trust(html.replace(csrf_mark, csrf).replace(next_mark, escape(here)))
 
-    return cached_row
+    return draw_rows
 
 
 def _trust(html: str) -> Markup:

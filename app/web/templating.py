@@ -108,7 +108,7 @@ class TemplateRenderer:
         environment.globals |= {
             "asset": asset,
             "draw_icon": icon_maker(asset("icons.svg")),
-            "cached_row": row_cache(),
+            "cached_rows": row_cache(),
             "link": self.link,
             "language": translation.language,
             "direction": translation.direction,

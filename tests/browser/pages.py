@@ -13,9 +13,6 @@ _COMMENT: Final = (
 )
 _PATH: Final = f"SELECT '/p/' || slug || '-' || code {_POST}"
 _DISCUSSED: Final = "ORDER BY comments_count DESC, id"
-_ANNOUNCED: Final = (
-    "AND id IN (SELECT post_id FROM comments WHERE official) AND image IS NOT NULL ORDER BY comments_count DESC, id"
-)
 
 VIEWERS: Final = {
     "owner": "SELECT id FROM users WHERE role = 'owner'",
@@ -85,7 +82,6 @@ PAGES: Final = (
     PortalPage("board", "SELECT '/boards/' || slug FROM boards ORDER BY id DESC"),
     PortalPage("post", f"{_PATH} {_DISCUSSED}"),
     PortalPage("post-user", f"{_PATH} {_DISCUSSED}", viewer="writer"),
-    PortalPage("post-update", f"{_PATH} {_ANNOUNCED}"),
     PortalPage("post-closed", f"{_PATH} AND status_id = (SELECT id FROM statuses WHERE name = 'Completed')"),
     PortalPage("post-reply", f"{_PATH} {_DISCUSSED}", "writer", button=".comment-actions a", result=".reply-form"),
     PortalPage(

@@ -1,8 +1,13 @@
 """What all pages of a portal have in common: compression, cached rows, names beside translated texts."""
 
 import re
+from html import unescape
+from urllib.parse import quote
 
-from app.domain.portals import categories, statuses
+import pytest
+
+from app.domain.portals import categories, portals, statuses
+from app.domain.posts import visible_posts
 from app.domain.users import sessions
 from tests.support.clients import Client
 from tests.support.factory import Factory
@@ -32,6 +37,26 @@ async def test_the_size_of_a_compressed_page_varies(anyone: Client, make: Factor
 
     # Otherwise a site that makes a browser request it could learn the page from its size.
     assert len(sizes) > 10
+
+
+async def test_the_description_of_a_list_is_plain_text(anyone: Client, make: Factory) -> None:
+    visitor = anyone.of(None, base="")
+    welcome = "## Hello\n\nWe *read* [everything](https://example.com/x) & answer."
+    await make.act(lambda work: portals.update_setting(work, setting="welcome_text", value=welcome))
+
+    for path, text in (("/", "Hello We read everything &amp; answer."), ("/boards/feature-requests", "Feedback")):
+        page = await visitor.get(path)
+        assert f'<meta name="description" content="{text}">' in page.text
+
+
+@pytest.mark.parametrize("mine", ["posted", "voted", "followed"])
+async def test_a_visitor_who_asks_for_own_posts_can_sign_in(anyone: Client, make: Factory, mine: str) -> None:
+    visitor = anyone.of(None, base="")
+
+    response = await visitor.get(f"/boards/feature-requests?mine={mine}&sort=top")
+
+    next_path = quote(f"/boards/feature-requests?mine={mine}&sort=top", safe="")
+    assert (response.status_code, response.headers["location"]) == (303, f"/login?next={next_path}")
 
 
 async def test_a_cached_row_has_the_tokens_and_the_state_of_its_viewer(anyone: Client, make: Factory) -> None:
@@ -64,6 +89,42 @@ async def test_a_row_shows_the_newest_counts(anyone: Client, make: Factory) -> N
     after = await visitor.get("/")
 
     assert [re.findall('vote-count">([0-9]+)', page.text) for page in (before, after)] == [["0"], ["1"]]
+
+
+async def test_a_list_that_ends_before_the_last_post_says_so(
+    anyone: Client, make: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visible_posts, "MAX_LISTED", visible_posts.PAGE_POSTS)
+    for _ in range(visible_posts.PAGE_POSTS):
+        await make.post()
+    visitor = anyone.of(None, base="")
+
+    whole = await visitor.get("/?sort=newest")
+    await make.post()
+    cut = await visitor.get("/?sort=newest")
+
+    assert "posts are listed" not in whole.text
+    assert "Filters or a search find the others." in cut.text
+    assert 'rel="next"' not in cut.text
+    assert "Nothing found" in (await visitor.get("/?sort=newest&page=2")).text
+
+
+async def test_the_links_of_a_list_keep_the_other_filters(anyone: Client, make: Factory) -> None:
+    await make.post(title="Dark & light")
+    status, category = make.statuses["Planned"], await make.category("Speed")
+    visitor = anyone.of(None, base="")
+
+    page = await visitor.get(f"/boards/bug-reports?status={status}&category={category}&q=a%26b+%C3%A9&sort=top")
+
+    links = {unescape(link) for link in re.findall('href="([^"]+)"', page.text)}
+    rest = f"category={category}&q=a%26b+%C3%A9"
+    assert {
+        f"/boards/bug-reports?{rest}&sort=top",
+        f"/boards/bug-reports?status={status}&q=a%26b+%C3%A9&sort=top",
+        f"/boards/bug-reports?status={status}&{rest}",
+        f"/boards/bug-reports?status={status}&{rest}&sort=newest",
+        f"/?status={status}&{rest}&sort=top",
+    } <= links
 
 
 async def test_names_of_filters_are_shown_as_they_are(anyone: Client, make: Factory) -> None:

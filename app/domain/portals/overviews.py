@@ -19,7 +19,7 @@ from app.domain.posts.post_page import (
     make_update,
 )
 from app.domain.posts.visibility import CONDITIONS
-from app.domain.posts.visible_posts import PAGE_POSTS, Label, PostList, PostSummary
+from app.domain.posts.visible_posts import PAGE_POSTS, Label, PostCard, PostList, PostSummary
 from app.domain.sql.statement import PORTAL_ID, Statement, in_list, in_portal_unindexed
 from app.domain.unit_of_work import Row, UnitOfWork
 
@@ -35,27 +35,27 @@ class RoadmapColumn:
     """A status of the roadmap with the posts with the most votes, at most MAX_COLUMN_POSTS."""
 
     status: Label
-    posts: Sequence[PostSummary]
+    posts: Sequence[PostCard]
     has_more: bool
 
 
-def roadmap(work: UnitOfWork, *, device: str | None = None) -> list[RoadmapColumn]:
+def roadmap(work: UnitOfWork) -> list[RoadmapColumn]:
     """The statuses that are shown in the roadmap, in their order, at most MAX_COLUMNS.
 
     Each column takes a constant number of statements.
     """
-    return [_find_column(work, status, device) for status in _list_roadmap_statuses(work)]
+    return [_find_column(work, status) for status in _list_roadmap_statuses(work)]
 
 
-def roadmap_of_tab(work: UnitOfWork, tab_id: int, *, device: str | None = None) -> list[RoadmapColumn]:
+def roadmap_of_tab(work: UnitOfWork, tab_id: int) -> list[RoadmapColumn]:
     """As `roadmap`, with the statuses of a tab."""
-    return [_find_column(work, status, device) for status in statuses.of_tab(work, tab_id)[:MAX_COLUMNS]]
+    return [_find_column(work, status) for status in statuses.of_tab(work, tab_id)[:MAX_COLUMNS]]
 
 
-def _find_column(work: UnitOfWork, status: Row, device: str | None) -> RoadmapColumn:
+def _find_column(work: UnitOfWork, status: Row) -> RoadmapColumn:
     filters = PostFilter(status_ids=[status["id"]])
-    page = visible_posts.list_page(work, filters, order="top", offset=0, limit=MAX_COLUMN_POSTS, device=device)
-    return RoadmapColumn(Label(status["id"], status["name"], status["color"]), page.posts, page.has_more)
+    posts, has_more = visible_posts.list_cards(work, filters, limit=MAX_COLUMN_POSTS)
+    return RoadmapColumn(Label(status["id"], status["name"], status["color"]), posts, has_more)
 
 
 def page_of_tab(work: UnitOfWork, tab_id: int, *, order: str, offset: int, device: str | None = None) -> PostList:

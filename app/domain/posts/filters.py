@@ -26,9 +26,9 @@ from sqlalchemy import (
     select,
 )
 
-from app.domain.models import Follow, Post, PostCategory, PostCounter, PostTag, Status, Tab, Vote
+from app.domain.models import Follow, Post, PostCategory, PostCounter, PostTag, Status, Tab, User, Vote
 from app.domain.posts import visibility
-from app.domain.sql.statement import PORTAL_ID, Statement, in_list
+from app.domain.sql.statement import PORTAL_ID, Statement, in_list, in_portal_unindexed, row_in_portal
 from app.domain.sql.text_patterns import contains_pattern, make_pattern
 from app.domain.unit_of_work import UnitOfWork
 
@@ -36,8 +36,11 @@ AccessPath: TypeAlias = str
 """How a page is found.
 
 `default`: the database chooses; `order_index`: read the index of the order; `sort`: collect and sort the matching
-posts; or the name of a filter: read the index of that filter, which has the order as well.
+posts; `sort:` and the name of a filter: the same, where this filter finds the posts, and the others are checked for
+each of them; or the name of a filter: read the index of that filter, which has the order as well.
 """
+
+SORT: Final = "sort"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +127,19 @@ _CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
 }
 
 _ZERO: Final[ColumnElement[int]] = literal_column("0")
-_HAS_CATEGORY: Final = (
-    select(PostCategory.post_id)
-    .where(PostCategory.post_id == Post.id, PostCategory.category_id == bindparam("category_id"))
-    .correlate(Post)
-    .scalar_subquery()
-    .is_not(None)
-)
-"""Checks one post, instead of collecting the posts of the category first."""
+
+
+def _has_row(table: Any, column: Any, name: str) -> ColumnElement[bool]:
+    row = select(table.post_id).where(table.post_id == Post.id, column == bindparam(name))
+    return row.correlate(Post).scalar_subquery().is_not(None)
+
+
+_CHECKS: Final[dict[str, ColumnElement[bool]]] = {
+    "category_id": _has_row(PostCategory, PostCategory.category_id, "category_id"),
+    "voter_id": _has_row(Vote, Vote.user_id, "voter_id"),
+    "follower_id": _has_row(Follow, Follow.user_id, "follower_id"),
+}
+"""Filters that check one post by a look-up, instead of collecting the posts of the category or the user first."""
 
 _COUNTER_CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
     "board_id": PostCounter.ref_id == bindparam("board_id"),
@@ -149,22 +157,43 @@ The counters use 0, which is no id, for posts without a status or section. They 
 one by one and subtracted: see `_count_stored`.
 """
 
+MAX_COUNTED: Final = 5000
+_COUNTS_OF_USERS: Final[dict[str, ColumnElement[int]]] = {
+    "user_id": select(User.posts_count).where(row_in_portal(User, "user_id")).scalar_subquery(),
+    "voter_id": select(User.votes_count).where(row_in_portal(User, "voter_id")).scalar_subquery(),
+    "follower_id": select(func.count())
+    .select_from(
+        select(Follow.post_id)
+        .where(in_portal_unindexed(Follow), Follow.user_id == bindparam("follower_id"))
+        .limit(literal_column(str(MAX_COUNTED)))
+        .subquery("followed")
+    )
+    .scalar_subquery(),
+}
+"""How many posts a user has written, voted for, and follows; of the last at most MAX_COUNTED."""
+
 _OWN_INDEX: Final = frozenset((name, "created_at") for name in ("board_id", "status_id", "section_id", "user_id"))
 
 
 def conditions(names: Sequence[str], path: AccessPath) -> list[ColumnElement[bool]]:
     """The conditions of the portal and the filters, written so that the database uses this access path."""
     of_portal = Post.portal_id == PORTAL_ID
-    if path in ("default", "sort"):
+    if path in ("default", SORT):
         return [of_portal, *(_CONDITIONS[name] for name in names)]
-    driver = of_portal if path == "order_index" else _CONDITIONS[path]
+    driver_name = path.removeprefix(f"{SORT}:")
+    driver = of_portal if path == "order_index" else _CONDITIONS[driver_name]
     checks = [] if path == "order_index" else [of_portal]
-    checks += [_CONDITIONS[name] for name in names if name not in (path, "category_id")]
-    # The condition that needs a look-up comes last: it is evaluated only for posts that meet the others.
-    checks += [_HAS_CATEGORY] if "category_id" in names else []
+    checks += [_CONDITIONS[name] for name in names if name != driver_name and name not in _CHECKS]
+    # The conditions that need a look-up come last: they are evaluated only for posts that meet the others.
+    checks += [_CHECKS[name] for name in names if name != driver_name and name in _CHECKS]
     # A condition in a CASE can't use an index, and PostgreSQL assumes that half of the posts match it. Otherwise it
     # would assume that few posts match, and sort all posts of another index instead of reading this one.
     return [driver, case((and_(*checks), literal_column("true")), else_=literal_column("false"))]
+
+
+def is_sorted(path: AccessPath) -> bool:
+    """Whether the path collects and sorts posts."""
+    return path.startswith(SORT)
 
 
 def check_each(names: Sequence[str]) -> list[ColumnElement[bool]]:
@@ -193,11 +222,14 @@ class Cardinalities:
         """The fastest path to a page that ends at row `reach`, if the matching posts are evenly distributed."""
         if not self.each:
             return "default"
+        # No index has the posts that visitors can see.
+        rarest = min(self.each.keys() - {"public"}, key=lambda name: (self.each[name], name), default="")
+        sort = f"{SORT}:{rarest}" if rarest else SORT
         if not self.all:
-            return "sort"
+            return sort
         own = {name: size for name, size in self.each.items() if (name, order) in _OWN_INDEX}
         costs = {name: reach * size / self.all for name, size in (own | {"order_index": self.portal}).items()}
-        costs["sort"] = _SORT_COST * min(self.each.values())
+        costs[sort] = _SORT_COST * self.each.get(rarest, self.portal)
         return min(costs, key=lambda path: costs[path])
 
 
@@ -218,22 +250,23 @@ def load_cardinalities(work: UnitOfWork, filters: dict[str, Any]) -> Cardinaliti
 def estimate_cardinalities(work: UnitOfWork, filters: dict[str, Any]) -> Cardinalities | None:
     """As `load_cardinalities`, but how many posts match all filters is estimated, as if they were independent.
 
-    Filters without a stored count are ignored. None if no filter has one.
+    The posts of one user are counted as well. Filters without a count are ignored. None if no filter has one.
     """
-    names = tuple(name for name in filters if name in _COUNTER_CONDITIONS)
+    names = tuple(name for name in filters if name in _COUNTER_CONDITIONS or name in _COUNTS_OF_USERS)
     if not names:
         return None
     row = work.fetch_one(_counts_statement(names), **filters)
     assert row is not None
-    portal, *each = row
+    # There is no count for a user who does not exist.
+    portal, *each = (count or 0 for count in row)
     share = math.prod(size / max(portal, 1) for size in each)
     return Cardinalities(portal, dict(zip(names, each, strict=True)), round(portal * share))
 
 
 @cache
 def _counts_statement(names: tuple[str, ...]) -> Statement:
-    counts = [_sum_of_counters(()), *(_sum_of_counters((name,)) for name in names)]
-    return Statement(select(*(count.label(f"n{index}") for index, count in enumerate(counts))))
+    counts = [_COUNTS_OF_USERS[name] if name in _COUNTS_OF_USERS else _sum_of_counters((name,)) for name in names]
+    return Statement(select(*(count.label(f"n{index}") for index, count in enumerate([_sum_of_counters(()), *counts]))))
 
 
 @cache

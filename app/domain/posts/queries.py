@@ -15,7 +15,15 @@ from app.domain.errors import NotFound
 from app.domain.models import Board, Category, Post, PostCategory, Status, Tab, Tag, User
 from app.domain.permissions import Permission
 from app.domain.posts import filters as post_filters
-from app.domain.posts.filters import AccessPath, Cardinalities, PostFilter, conditions, count_expression, has_own_index
+from app.domain.posts.filters import (
+    AccessPath,
+    Cardinalities,
+    PostFilter,
+    conditions,
+    count_expression,
+    has_own_index,
+    is_sorted,
+)
 from app.domain.row_query import RowQuery
 from app.domain.sql.pagination import DEEP_OFFSET, PageShape, page_shape
 from app.domain.sql.statement import PORTAL_ID, Column, Statement, in_list, in_portal_unindexed, json_array_of
@@ -184,7 +192,7 @@ class PostQuery(RowQuery):
         return self._fetch_limited(work, statement, limit=limit, offset=offset, **values)
 
     def _list(self, names: tuple[str, ...], sorting: Sorting, shape: PageShape, path: AccessPath) -> Select[Any]:
-        if not shape.deep and path != "sort":
+        if not shape.deep and not is_sorted(path):
             rows = self._joined(select(*self._limited_columns).select_from(Post)).where(*conditions(names, path))
             return shape.apply(rows.order_by(*_sorting(*sorting)))
         page = _ids(names, sorting, shape, path).subquery("page")
@@ -239,7 +247,7 @@ def _cardinalities(work: UnitOfWork, values: dict[str, Any], order: str, offset:
 def _ids(names: tuple[str, ...], sorting: Sorting, shape: PageShape, path: AccessPath) -> Select[Any]:
     order, descending = sorting
     is_descending = descending is not shape.from_end
-    if path != "sort":
+    if not is_sorted(path):
         rows = select(Post.id).where(*conditions(names, path))
         return shape.apply(rows.order_by(*_sorting(order, is_descending)))
     # MATERIALIZED, so that the database collects all posts first and does not read the index of the order.

@@ -3,11 +3,12 @@
 `visibility` says which posts these are.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from sqlalchemy import Select, bindparam, func, literal_column, select
@@ -31,6 +32,11 @@ from app.domain.sql.timestamps import Timestamp
 from app.domain.unit_of_work import Row, UnitOfWork
 
 PAGE_POSTS: Final = 20
+MAX_LISTED: Final = 500
+"""The posts of a list that have pages: for each page, all posts before it are skipped one by one.
+
+The lists of a user's own posts, votes and follows have no such limit.
+"""
 TRENDING_PERIOD: Final = timedelta(days=30)
 MAX_TRENDING_VOTES: Final = 300
 """The trending posts are those with the most votes of this period, of which only the newest votes are counted."""
@@ -42,8 +48,8 @@ ORDERS: Final = {"top": "votes_count", "newest": "created_at", "status": "latest
 """The column of each order; `trending` has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+# Named tuples, and not data classes: a page makes one for each post, and finds its HTML in a cache by its hash.
+class Label(NamedTuple):
     """The name and color of a status or category."""
 
     id: int
@@ -51,8 +57,7 @@ class Label:
     color: str
 
 
-@dataclass(frozen=True, slots=True)
-class PostSummary:
+class PostSummary(NamedTuple):
     """A post in a list."""
 
     id: int
@@ -67,9 +72,9 @@ class PostSummary:
     updated_at: Timestamp
     status_changed_at: Timestamp
     moderation: str
-    is_published: bool
     board: str
     board_slug: str
+    is_published: bool
     status: Label | None
     category: Label | None
     """The first of its categories."""
@@ -81,12 +86,26 @@ class PostSummary:
     """Whether the viewer has voted: the actor, or the device of a visitor."""
 
 
+class PostCard(NamedTuple):
+    """A post on the roadmap."""
+
+    id: int
+    code: str
+    slug: str
+    title: str
+    votes_count: int
+    board: str
+
+
 @dataclass(frozen=True, slots=True)
 class PostList:
     """A page of a list."""
 
     posts: list[PostSummary]
     has_more: bool
+    """Whether there is another page."""
+    is_cut: bool = False
+    """Whether there are more posts than MAX_LISTED. Other filters find them."""
     is_limited: bool = False
     """Whether more than MAX_MATCHES posts have the text, so that some that match the filters may be missing."""
 
@@ -102,15 +121,14 @@ class _VisiblePostQuery(PostQuery):
         work.authorize(Permission.VIEW)
         restrictions = visibility.filters_of(work.actor)
         values = restrictions | filters.active_filters()
-        if values.keys() & {"user_id", "voter_id", "follower_id"}:
-            # One user's posts are few.
-            path = "sort"
-        elif values.keys() <= {*restrictions, "excluded_ids"}:
+        if values.keys() <= {*restrictions, "excluded_ids"}:
             path = "order_index" if values else "default"
         else:
             cardinalities = post_filters.estimate_cardinalities(work, values)
             path = self._access_path(values, sorting, offset, limit, cardinalities)
-        return self._page(work, values, sorting, page_shape(offset, limit), path, offset=offset, limit=limit)
+        # The columns of a skipped post would be read as well.
+        shape = page_shape(offset, limit)._replace(deep=offset > 0)
+        return self._page(work, values, sorting, shape, path, offset=offset, limit=limit)
 
     def fetch_by_ids(self, work: UnitOfWork, filters: PostFilter, ids: Sequence[int]) -> list[Row]:
         """The rows of those of these posts that match, in this order."""
@@ -124,24 +142,24 @@ class _VisiblePostQuery(PostQuery):
         return [rows_by_id[post_id] for post_id in ids if post_id in rows_by_id]
 
 
-_PLAIN: Final = {
-    "id": Post.id,
-    "code": Post.code,
-    "slug": Post.slug,
-    "title": Post.title,
-    "excerpt": Post.description_short,
-    "votes_count": Post.votes_count,
-    "comments_count": Post.comments_count,
-    "created_at": Post.created_at,
-    "updated_at": Post.updated_at,
-    "status_changed_at": Post.status_changed_at,
-    "moderation": Post.moderation,
-    "board": Board.name,
-    "board_slug": Board.slug,
-}
-"""The columns that become attributes of PostSummary as they are."""
+_PLAIN: Final = (
+    Post.id,
+    Post.code,
+    Post.slug,
+    Post.title,
+    Post.description_short,
+    Post.votes_count,
+    Post.comments_count,
+    Post.created_at,
+    Post.updated_at,
+    Post.status_changed_at,
+    Post.moderation,
+    Board.name,
+    Board.slug,
+)
+"""The columns that become the first attributes of PostSummary as they are."""
 _COLUMNS: Final = (
-    *_PLAIN.values(),
+    *_PLAIN,
     Post.published,
     Status.id,
     Status.name,
@@ -152,6 +170,7 @@ _COLUMNS: Final = (
     IS_VOTEABLE,
 )
 _QUERY: Final = _VisiblePostQuery(_COLUMNS)
+_CARDS: Final = _VisiblePostQuery((Post.id, Post.code, Post.slug, Post.title, Post.votes_count, Board.name))
 
 
 def list_page(
@@ -169,11 +188,24 @@ def list_page(
     or in the order `trending`.
     """
     rows: Sequence[Row]
+    if offset >= _max_listed(filters):
+        return PostList([], has_more=False)
     if order == "trending":
         rows = _fetch_trending(work, filters, offset=offset, limit=limit + 1)
     else:
         rows = _QUERY.fetch_page(work, filters, (ORDERS[order], True), offset=offset, limit=limit + 1)
-    return _page(work, rows, limit, device)
+    return _page(work, rows, limit, device, is_last=offset + limit >= _max_listed(filters))
+
+
+def _max_listed(filters: PostFilter) -> float:
+    own = (filters.user_ids, filters.voter_id, filters.follower_id)
+    return MAX_LISTED if own == (None, None, None) else math.inf
+
+
+def list_cards(work: UnitOfWork, filters: PostFilter, *, limit: int) -> tuple[list[PostCard], bool]:
+    """The posts with the most votes, and whether there are more. One statement, or two."""
+    rows = _CARDS.fetch_page(work, filters, ("votes_count", True), offset=0, limit=limit + 1)
+    return [PostCard(*row) for row in rows[:limit]], len(rows) > limit
 
 
 def search_page(
@@ -186,6 +218,8 @@ def search_page(
     statements must see the same rows, and only indexed posts are found. May take long.
     """
     work.authorize(Permission.VIEW)
+    if offset >= MAX_LISTED:
+        return PostList([], has_more=False)
     is_own = work.actor.user_id is not None and (
         filters.user_ids == [work.actor.user_id] or work.actor.user_id in (filters.voter_id, filters.follower_id)
     )
@@ -197,39 +231,46 @@ def search_page(
     ids = found.ids
     if has_others:
         ids = _keep_matching(work, others, ids)[offset : offset + limit + 1]
-    page = _page(work, _QUERY.fetch_by_ids(work, filters, ids), limit, device)
+    is_last = offset + limit >= MAX_LISTED
+    page = _page(work, _QUERY.fetch_by_ids(work, filters, ids), limit, device, is_last=is_last)
     return replace(page, is_limited=has_others and found.total > MAX_MATCHES)
 
 
 def list_similar(work: UnitOfWork, title: str, *, device: str | None = None) -> list[PostSummary]:
     """The posts that may be about the same as a post with this title, the likeliest first, at most MAX_SIMILAR.
 
-    Rejected posts are left out. All statements must see the same rows. May take long.
+    Rejected posts are left out, and for all but the team those of others that visitors don't see. All statements must
+    see the same rows. May take long.
     """
     work.authorize(Permission.VIEW)
-    ids = find_duplicate_ids(work, title)
-    return _page(work, _QUERY.fetch_by_ids(work, PostFilter(), ids), MAX_SIMILAR, device).posts if ids else []
+    audience = Visibility.NOT_REJECTED if is_team(work.actor) else Visibility.PUBLIC
+    ids = find_duplicate_ids(work, title, visibility=audience, author_id=work.actor.user_id)
+    if not ids:
+        return []
+    return _page(work, _QUERY.fetch_by_ids(work, PostFilter(), ids), MAX_SIMILAR, device, is_last=True).posts
 
 
-def _page(work: UnitOfWork, rows: Sequence[Row], limit: int, device: str | None) -> PostList:
-    shown = rows[:limit]
+def _page(work: UnitOfWork, rows: Sequence[Row], limit: int, device: str | None, *, is_last: bool) -> PostList:
+    shown, has_more = rows[:limit], len(rows) > limit
     voted = _find_voted(work, [row[0] for row in shown], device)
-    return PostList([_summarize(work, row, voted) for row in shown], has_more=len(rows) > limit)
+    posts = [_summarize(work, row, voted) for row in shown]
+    return PostList(posts, has_more=has_more and not is_last, is_cut=has_more and is_last)
 
 
 def _summarize(work: UnitOfWork, row: Row, voted: set[int]) -> PostSummary:
     published, status_id, status, color, categories, author, author_id, is_voteable = row[len(_PLAIN) :]
     category = next(iter(orjson.loads(categories)), None)
-    return PostSummary(
-        **dict(zip(_PLAIN, row, strict=False)),
-        is_published=bool(published),
-        status=None if status_id is None else Label(status_id, status, color),
-        category=None if category is None else Label(category["id"], category["name"], category["color"]),
-        author=None if author is None else public_name(author),
-        is_own=author_id is not None and author_id == work.actor.user_id,
-        is_voteable=bool(is_voteable),
-        has_voted=row[0] in voted,
+    values = (
+        *row[: len(_PLAIN)],
+        bool(published),
+        None if status_id is None else Label(status_id, status, color),
+        None if category is None else Label(category["id"], category["name"], category["color"]),
+        None if author is None else public_name(author),
+        author_id is not None and author_id == work.actor.user_id,
+        bool(is_voteable),
+        row[0] in voted,
     )
+    return PostSummary._make(values)
 
 
 _VOTED: Final = select(Vote.post_id).where(in_portal_unindexed(Vote), in_list(Vote.post_id, "posts"))
@@ -280,8 +321,9 @@ def _fetch_trending(work: UnitOfWork, filters: PostFilter, *, offset: int, limit
     if len(page) < limit:
         others = _exclude(filters, trending)
         start = max(0, offset - len(trending))
-        rows += _QUERY.fetch_page(work, others, ("created_at", True), offset=start, limit=limit - len(page))
-    return rows
+        # With the same limit, so that there is one statement.
+        rows += _QUERY.fetch_page(work, others, ("created_at", True), offset=start, limit=limit)
+    return rows[:limit]
 
 
 def _exclude(filters: PostFilter, post_ids: Sequence[int]) -> PostFilter:

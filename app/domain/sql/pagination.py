@@ -12,7 +12,8 @@ from sqlalchemy import Select, bindparam, literal_column
 DEEP_OFFSET: Final = 1000
 """From this offset on, the ids of a page are read from the index first, which skips rows without fetching them."""
 
-COMMON_LIMITS: Final = frozenset({10, 20, 25, 30, 50, 100})
+COMMON_LIMITS: Final = frozenset({10, 20, 21, 25, 30, 31, 50, 51, 100})
+"""The limits of clients, and those of the pages, which read one row more to know whether another page follows."""
 
 
 class PageShape(NamedTuple):

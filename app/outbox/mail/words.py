@@ -22,6 +22,8 @@ _SUBJECTS: Final = {
     "email_confirmation": N_("[%(portal)s] Confirm your email address"),
     "email_changed": N_("[%(portal)s] Your email address was changed"),
     "password_changed": N_("[%(portal)s] Your password was changed"),
+    "passkey_added": N_("[%(portal)s] A passkey was added to your account"),
+    "key_created": N_("[%(portal)s] An API key was created for your account"),
     "sign_in": N_("[%(portal)s] Sign in"),
     "approval": N_("[%(portal)s] Your account is ready"),
 }
@@ -67,6 +69,8 @@ _HEADINGS: Final = {
     "email_confirmation": N_("Confirm your email address"),
     "email_changed": N_("Your email address was changed"),
     "password_changed": N_("Your password was changed"),
+    "passkey_added": N_("A passkey was added to your account"),
+    "key_created": N_("An API key was created for your account"),
     "sign_in": N_("Sign in"),
     "approval": N_("Your account is ready"),
 }
@@ -91,6 +95,14 @@ _PARAGRAPHS: Final = {
         N_("The password of your account was changed."),
         N_("If that was not you, please tell the team of %(portal)s, and ask for a new password."),
     ),
+    "passkey_added": (
+        N_("Somebody who was signed in as you added a passkey, which can sign in to your account."),
+        N_("If that was not you, delete it on your profile, change your password, and tell the team of %(portal)s."),
+    ),
+    "key_created": (
+        N_("Somebody who was signed in as you created an API key, by which a program may do what you may do."),
+        N_("If that was not you, revoke it on your profile, change your password, and tell the team of %(portal)s."),
+    ),
     "sign_in": (
         N_(
             "To sign in to %(portal)s, enter this code in the browser in which you asked for it, or use the link below."
@@ -100,6 +112,12 @@ _PARAGRAPHS: Final = {
     ),
     "approval": (N_("The team of %(portal)s has approved your account: you can sign in now."),),
 }
+_SIGN_IN_WITHOUT_CODE: Final = (
+    N_("To sign in to %(portal)s, use the link below."),
+    N_("Too many wrong codes were entered for your account today, so there is no code."),
+    N_("The link is valid once, for 15 minutes."),
+    N_("If you did not ask for it, you need not do anything. Do not pass it on to anybody."),
+)
 _VALIDITIES: Final = {
     # As `one_time_tokens.LIFETIMES`.
     "invitation": N_("The link is valid for 90 days."),
@@ -123,6 +141,8 @@ _REASONS: Final = {
     "approval": N_("You get this email because somebody signed up with %(address)s at %(portal)s."),
     "email_changed": N_("You get this email because it is about the security of your account at %(portal)s."),
     "password_changed": N_("You get this email because it is about the security of your account at %(portal)s."),
+    "passkey_added": N_("You get this email because it is about the security of your account at %(portal)s."),
+    "key_created": N_("You get this email because it is about the security of your account at %(portal)s."),
 }
 
 
@@ -170,9 +190,11 @@ class Words:
         content = self._content
         if content.recap is not None:
             return self._count_posts(content.recap.published, content.recap.pending)
-        email = content.account.new_email if content.account is not None else None
-        email = clean_line(email or content.to_email)
-        return [*(self._say(text, email=email) for text in _PARAGRAPHS[content.kind]), *self.validity]
+        account = content.account
+        email = clean_line((account and account.new_email) or content.to_email)
+        has_no_code = content.kind == "sign_in" and account is not None and account.code is None
+        texts = _SIGN_IN_WITHOUT_CODE if has_no_code else _PARAGRAPHS[content.kind]
+        return [*(self._say(text, email=email) for text in texts), *self.validity]
 
     @property
     def validity(self) -> Sequence[str]:

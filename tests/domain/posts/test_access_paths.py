@@ -50,6 +50,16 @@ async def many_posts(make: Factory) -> list[PostFilter]:
             create.create_post(work, new_post)
 
     await make.act(submit)
+    await make.run(
+        "INSERT INTO votes (portal_id, post_id, user_id, created_at, updated_at) "
+        "SELECT portal_id, id, :user, created_at, created_at FROM posts WHERE id % 4 = 0",
+        user=writers[1],
+    )
+    await make.run(
+        "INSERT INTO follows (portal_id, post_id, user_id, created_at) "
+        "SELECT portal_id, id, :user, created_at FROM posts WHERE id % 3 = 0",
+        user=writers[1],
+    )
     await make.run("UPDATE posts SET votes_count = id % 5, position = id % 7")
     await make.run("UPDATE posts SET moderation = 'pending' WHERE id % 6 = 0")
     await make.run("UPDATE posts SET published = false WHERE id % 8 = 0")
@@ -88,7 +98,9 @@ async def many_posts(make: Factory) -> list[PostFilter]:
     )
     often += ({"public": True},)
     threes = [{**one, **other, **third} for one, other, third in combinations(often, 3)]
-    return [ALL, *(PostFilter(**each) for each in (*singles, *pairs, *threes))]
+    own: list[dict[str, Any]] = [{"voter_id": writers[1]}, {"follower_id": writers[1]}]
+    own += [{**one, **other} for one in own for other in ({"category_ids": [common]}, {"status_ids": [statuses[0]]})]
+    return [ALL, *(PostFilter(**each) for each in (*singles, *pairs, *threes, *own))]
 
 
 @pytest.mark.parametrize("order", ORDERED)
@@ -108,19 +120,22 @@ async def test_every_access_path_finds_the_same_page(make: Factory, order: str, 
             everything = [row[0] for row in whole_list]
             assert filters.total(work, values) == len(everything)
             paths: list[AccessPath] = ["default", "sort"]
-            if values and filters.load_cardinalities(work, values) is not None:
+            if values and filters.estimate_cardinalities(work, values) is not None:
                 paths.append("order_index")
+                paths += [f"sort:{name}" for name in names if name != "public"]
             paths += [name for name in names if has_own_index((name,), order)]
             for path in paths:
                 for offset in (0, 5, 40):
                     expected = everything[offset : offset + LIMIT]
                     from_the_end = max(0, len(everything) - offset - LIMIT)
                     left = min(LIMIT, max(0, len(everything) - offset))
-                    for shape, rows in (
-                        (PageShape(None, offset == 0, False), (offset, LIMIT)),
+                    shapes = [
                         (PageShape(None, offset == 0, True), (offset, LIMIT)),
+                        (PageShape(None, offset == 0, False), (offset, LIMIT)),
                         (PageShape(None, from_the_end == 0, True, True), (from_the_end, left)),
-                    ):
+                    ]
+                    # Which filter finds the posts that are sorted does not depend on the shape.
+                    for shape, rows in shapes[:1] if path.startswith("sort:") else shapes:
                         page = query._page(work, values, sorting, shape, path, offset=rows[0], limit=rows[1])
                         assert [row[0] for row in page] == expected, (names, path, offset, shape)
                         compared += 1
@@ -141,7 +156,7 @@ async def test_the_cardinalities_are_the_stored_counts(make: Factory) -> None:
         for each in all_filters:
             values = each.active_filters()
             cardinalities = filters.load_cardinalities(work, values)
-            uncounted = {"user_id", "category_ids", "tag_id", "tag_ids", "title"}
+            uncounted = {"user_id", "voter_id", "follower_id", "category_ids", "tag_id", "tag_ids", "title"}
             has_filter_without_counter = uncounted & values.keys() or values.keys() > {"board_id"}
             assert (cardinalities is None) == bool(has_filter_without_counter), values
             if cardinalities is not None:
@@ -154,25 +169,66 @@ async def test_the_cardinalities_are_the_stored_counts(make: Factory) -> None:
     await make.server.database.read(compare, PortalContext(make.portal, OPERATOR))
 
 
+async def test_the_estimate_counts_the_posts_of_a_user(make: Factory) -> None:
+    user, post = await make.user(), await make.post(votes_by=[make.owner])
+    await make.post(author=user, votes_by=[user])
+    await make.vote(post, user)
+    await make.run(
+        "INSERT INTO follows (portal_id, post_id, user_id, created_at) "
+        "SELECT portal_id, id, :user, created_at FROM posts WHERE id = :post",
+        user=user,
+        post=post,
+    )
+    board = {"board_id": make.boards["Feature Requests"]}
+
+    def estimate(work: UnitOfWork) -> dict[str, Cardinalities | None]:
+        return {
+            name: filters.estimate_cardinalities(work, values)
+            for name, values in {
+                "user_id": {"user_id": user},
+                "voter_id": {**board, "voter_id": user},
+                "follower_id": {"follower_id": user},
+                "unknown": {"voter_id": 9_999_999},
+                "none": {"title": "x"},
+            }.items()
+        }
+
+    estimates = await make.server.database.read(estimate, PortalContext(make.portal, OPERATOR))
+
+    followed = await make.value("SELECT count(*) FROM follows WHERE user_id = :user", user=user)
+    assert estimates == {
+        "user_id": Cardinalities(2, {"user_id": 1}, 1),
+        "voter_id": Cardinalities(2, {"board_id": 2, "voter_id": 2}, 2),
+        "follower_id": Cardinalities(2, {"follower_id": followed}, followed),
+        "unknown": Cardinalities(2, {"voter_id": 0}, 0),
+        "none": None,
+    }
+
+
 @pytest.mark.parametrize(
     ("portal", "each", "meet", "reach", "order", "path"),
     [
         (100_000, {}, 100_000, 20, "votes_count", "default"),
         (100_000, {"category_id": 10_000}, 10_000, 20, "votes_count", "order_index"),
-        (100_000, {"category_id": 30}, 30, 20, "votes_count", "sort"),
-        (100_000, {"category_id": 0}, 0, 20, "votes_count", "sort"),
+        (100_000, {"category_id": 30}, 30, 20, "votes_count", "sort:category_id"),
+        (100_000, {"category_id": 0}, 0, 20, "votes_count", "sort:category_id"),
         (100_000, {"category_id": 10_000, "tab_url": 30_000}, 3_000, 20, "votes_count", "order_index"),
-        (100_000, {"category_id": 10_000, "tab_url": 30}, 3, 20, "votes_count", "sort"),
+        (100_000, {"category_id": 10_000, "tab_url": 30}, 3, 20, "votes_count", "sort:tab_url"),
+        # No index has the public posts.
+        (100_000, {"public": 20, "tab_url": 30}, 3, 20, "votes_count", "sort:tab_url"),
+        (100, {"public": 0}, 0, 20, "votes_count", "sort"),
+        (100_000, {"voter_id": 5_000, "board_id": 10_000}, 500, 20, "votes_count", "order_index"),
+        (100_000, {"voter_id": 50, "board_id": 10_000}, 5, 20, "votes_count", "sort:voter_id"),
         # As many posts are skipped as would be sorted: skipping is cheaper.
         (100_000, {"category_id": 10_000, "tab_url": 2_000}, 1_000, 20, "votes_count", "order_index"),
         # Both are common, but rarely together: reading the index would skip nearly all posts.
-        (100_000, {"category_id": 10_000, "tab_url": 30_000}, 3, 20, "votes_count", "sort"),
+        (100_000, {"category_id": 10_000, "tab_url": 30_000}, 3, 20, "votes_count", "sort:category_id"),
         # For a page so far down, sorting costs no more.
-        (100_000, {"category_id": 10_000}, 10_000, 5_000, "votes_count", "sort"),
+        (100_000, {"category_id": 10_000}, 10_000, 5_000, "votes_count", "sort:category_id"),
         # Only a filter whose own index has the order is an access path.
         (100_000, {"category_id": 10_000, "section_id": 5_000}, 500, 20, "created_at", "section_id"),
         (100_000, {"category_id": 10_000, "section_id": 5_000}, 500, 20, "votes_count", "order_index"),
-        (0, {"category_id": 0}, 0, 20, "votes_count", "sort"),
+        (0, {"category_id": 0}, 0, 20, "votes_count", "sort:category_id"),
     ],
 )
 def test_the_cheapest_access_path_is_chosen(

@@ -272,6 +272,35 @@ async def test_lists_are_filtered_sorted_and_cut_into_pages(make: Factory, clock
     await make.server.database.read(check, PortalContext(make.portal, Actor(user, "user")), snapshot=True)
 
 
+async def test_a_long_list_ends_after_a_number_of_posts(make: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visible_posts, "MAX_LISTED", 4)
+    for _ in range(5):
+        await make.post(title="Dark mode", votes_by=[make.owner])
+    await make.act(post_index.index_new_posts)
+
+    def read(work: UnitOfWork) -> dict[str, list[tuple[int, bool, bool]]]:
+        own = visible_posts.restrict_to_own(work, ALL, "voted")
+        queries: dict[str, Callable[[int], visible_posts.PostList]] = {
+            **{
+                order: lambda offset, order=order: list_page(work, ALL, order=order, offset=offset, limit=2)  # type: ignore[misc]
+                for order in ORDERS
+            },
+            "search": lambda offset: visible_posts.search_page(work, "dark", ALL, offset=offset, limit=2),
+            "own": lambda offset: list_page(work, own, order="top", offset=offset, limit=2),
+        }
+        return {
+            name: [(len(page.posts), page.has_more, page.is_cut) for page in map(query, (0, 2, 4))]
+            for name, query in queries.items()
+        }
+
+    context = PortalContext(make.portal, Actor(make.owner, "owner"))
+    pages = await make.server.database.read(read, context, snapshot=True)
+
+    assert pages.pop("own") == [(2, True, False), (2, True, False), (1, False, False)]
+    for name, found in pages.items():
+        assert found == [(2, True, False), (2, False, True), (0, False, False)], name
+
+
 async def test_a_search_applies_the_filters_and_ranks_the_best_first(make: Factory) -> None:
     user = await make.user()
     board = make.boards["Bug Reports"]

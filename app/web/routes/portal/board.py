@@ -1,9 +1,9 @@
 """The home page and the page of a board: the list of posts with its filters, all of them in the URL."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
-from urllib.parse import urlencode
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote_plus
 
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
@@ -15,13 +15,15 @@ from app.adapters.translations import N_
 from app.domain.portals import boards, categories
 from app.domain.posts import visible_posts
 from app.domain.posts.filters import PostFilter
-from app.domain.posts.visible_posts import MAX_MATCHES, PAGE_POSTS, PostList
+from app.domain.posts.visible_posts import MAX_LISTED, MAX_MATCHES, PAGE_POSTS, PostList
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.web.portal_pages import PortalPages
 from app.web.rendered_texts import RenderedTexts
-from app.web.viewer import Viewer, Viewers
+from app.web.routes.portal.post import summarize
+from app.web.viewer import SignInRequired, Viewer, Viewers, own_path
 
 MAX_PAGE: Final = 50_000
+"""Of lists without a limit of their own."""
 MAX_TEXT: Final = 200
 """Characters of a search."""
 _METHODS: Final = ["GET", "HEAD"]
@@ -29,10 +31,11 @@ _ORDERS: Final = {"trending": N_("Trending"), "top": N_("Top"), "newest": N_("Ne
 _MINE: Final = {"posted": N_("My posts"), "voted": N_("My votes"), "followed": N_("Followed")}
 
 
-@dataclass(frozen=True, slots=True)
-class _Query:
+class _Query(NamedTuple):
     """What the URL asks for."""
 
+    root: str
+    """The public path of the home page."""
     board: str | None
     status: int | None
     category: int | None
@@ -42,11 +45,12 @@ class _Query:
     page: int
 
     @classmethod
-    def parse(cls, request: Request, board: str | None) -> "_Query":
+    def parse(cls, request: Request, board: str | None, root: str) -> "_Query":
         """Read the query of the URL. What can't be read is ignored, since visitors edit addresses by hand."""
         params = request.query_params
         sort, mine = params.get("sort", ""), params.get("mine", "")
         return cls(
+            root=root,
             board=board,
             status=_parse_number(params.get("status")),
             category=_parse_number(params.get("category")),
@@ -57,27 +61,32 @@ class _Query:
         )
 
     def url(self, **changes: Any) -> str:
-        """The path and query of this list with other filters, from its first page on."""
-        other = replace(self, **{"page": 1, **changes})
-        path = "/" if other.board is None else f"/boards/{other.board}"
-        query = urlencode(other.params())
+        """The public path and query of this list with other filters, from its first page on."""
+        other = self._replace(**{"page": 1, **changes})
+        path = self.root if other.board is None else f"{self.root}boards/{other.board}"
+        # Only a text has to be quoted; a page has some forty links.
+        query = "&".join([f"{name}={quote_plus(value) if name == 'q' else value}" for name, value in other.params()])
         return f"{path}?{query}" if query else path
 
     def params(self) -> list[tuple[str, str]]:
         """The names and values that differ from those of the whole list."""
-        values = [
-            ("status", self.status),
-            ("category", self.category),
-            ("mine", self.mine),
-            ("q", self.text or None),
-            ("sort", None if self.sort == "trending" else self.sort),
-            ("page", None if self.page == 1 else self.page),
-        ]
-        return [(name, str(value)) for name, value in values if value is not None]
+        params = []
+        if self.status is not None:
+            params.append(("status", str(self.status)))
+        if self.category is not None:
+            params.append(("category", str(self.category)))
+        if self.mine is not None:
+            params.append(("mine", self.mine))
+        if self.text:
+            params.append(("q", self.text))
+        if self.sort != "trending":
+            params.append(("sort", self.sort))
+        if self.page != 1:
+            params.append(("page", str(self.page)))
+        return params
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
+class _Choice(NamedTuple):
     label: str
     url: str
     is_current: bool
@@ -101,7 +110,9 @@ def router(pages: PortalPages, viewers: Viewers, database: Database, texts: Rend
 
     async def show(request: Request, slug: str | None) -> Response:
         viewer = await viewers.require_reader(request)
-        query = _Query.parse(request, slug)
+        query = _Query.parse(request, slug, pages.link("/"))
+        if query.mine is not None and viewer.user is None:
+            raise SignInRequired(own_path(request))
         content = await database.read(
             lambda work: _load(work, query, viewer), viewer.context, in_thread=bool(query.text), snapshot=True
         )
@@ -118,9 +129,11 @@ def router(pages: PortalPages, viewers: Viewers, database: Database, texts: Rend
             current="home",
             board=board,
             welcome=welcome,
+            summary=summarize(welcome) or viewer.portal["title"],
             posts=content.posts.posts,
+            max_listed=MAX_LISTED if content.posts.is_cut else None,
             max_matches=MAX_MATCHES if content.posts.is_limited else None,
-            next_url=None if next_url is None else pages.link(next_url),
+            next_url=next_url,
             query=query,
             orders=[
                 _Choice(label, query.url(sort=name), name == query.sort, is_name=False)
