@@ -168,7 +168,11 @@ class OpenIdProviders:
 
         url = _require_url(metadata, "jwks_uri")
         offered = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
-        registry = JWSRegistry(algorithms=[name for name in ALGORITHMS if name in offered], strict_check_header=False)
+        algorithms = [name for name in ALGORITHMS if name in offered]
+        if not algorithms:
+            # The library would take an empty list for its defaults, among them HS256.
+            raise OpenIdError("the provider signs with none of the accepted algorithms")
+        registry = JWSRegistry(algorithms=algorithms, strict_check_header=False)
         try:
             try:
                 token = jwt.decode(id_token, await self._load_keys(url, max_age=CACHE_SECONDS), registry=registry)

@@ -1,12 +1,14 @@
 """Passkeys: what a browser is asked to sign (WebAuthn), and the checks of what it sends.
 
-The server keeps nothing in between: the challenge is in an encrypted field of the form, bound to the browser.
+The server keeps nothing in between: the challenge is in an encrypted field of the form, bound to the browser. What was
+signed is stored afterwards, so that it signs in once.
 """
 
 import base64
 import json
 import secrets
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
@@ -61,6 +63,18 @@ class NewPasskey:
     credential_id: str
     public_key: str = field(repr=False)
     sign_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedSignature:
+    """A verified signature of a passkey."""
+
+    sign_count: int
+    """How many the passkey has made; 0 if it does not count them."""
+    challenge: str
+    """What was signed; a page has another one each time."""
+    expires_at: datetime
+    """From then on it is not valid."""
 
 
 class Passkeys:
@@ -119,7 +133,7 @@ class Passkeys:
         from webauthn import verify_registration_response
         from webauthn.helpers import bytes_to_base64url
 
-        challenge = self._open("registration", ticket, browser)
+        challenge, _ = self._open("registration", ticket, browser)
         try:
             verified = verify_registration_response(
                 credential=credential,
@@ -139,11 +153,11 @@ class Passkeys:
 
     def finish_sign_in(
         self, site: Site, *, browser: str, ticket: str, credential: str, public_key: str, sign_count: int
-    ) -> int:
-        """Verify the signature, and return the new count of signatures. Raises InvalidPasskey."""
+    ) -> VerifiedSignature:
+        """Verify the signature. The caller must see to it that it signs in once. Raises InvalidPasskey."""
         from webauthn import base64url_to_bytes, verify_authentication_response
 
-        challenge = self._open("sign-in", ticket, browser)
+        challenge, expires_at = self._open("sign-in", ticket, browser)
         try:
             verified = verify_authentication_response(
                 credential=credential,
@@ -156,22 +170,25 @@ class Passkeys:
             )
         except Exception as error:
             raise InvalidPasskey(type(error).__name__) from None
-        return verified.new_sign_count
+        return VerifiedSignature(verified.new_sign_count, challenge.hex(), expires_at)
 
     def _seal(self, purpose: str, challenge: bytes, browser: str) -> str:
         encoded = base64.b64encode(challenge).decode()
         return self._cipher.encrypt(json.dumps([purpose, self._clock().timestamp(), browser, encoded]))
 
-    def _open(self, purpose: str, ticket: str, browser: str) -> bytes:
+    def _open(self, purpose: str, ticket: str, browser: str) -> tuple[bytes, datetime]:
+        """The challenge, and the time from which on the ticket is not valid."""
         try:
             stored_purpose, began_at, stored_browser, challenge = json.loads(self._cipher.decrypt(ticket))
         except (UnreadableSecret, ValueError):
             raise InvalidPasskey("the form was changed") from None
         if (stored_purpose, stored_browser) != (purpose, browser):
             raise InvalidPasskey("the form is that of another browser")
-        if not 0 <= self._clock().timestamp() - began_at <= MAX_SECONDS:
+        now = self._clock()
+        if not 0 <= now.timestamp() - began_at <= MAX_SECONDS:
             raise InvalidPasskey("the form was open for too long")
-        return base64.b64decode(challenge)
+        expires_at = now + timedelta(seconds=began_at + MAX_SECONDS - now.timestamp())
+        return base64.b64decode(challenge), expires_at
 
 
 def read_credential_id(credential: str) -> str:

@@ -5,6 +5,7 @@ docs/contracts/productlift.md, section 9.15.
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -22,11 +23,24 @@ MAX_TOKEN: Final = 16_384
 """Characters of a token."""
 MAX_AGE: Final = timedelta(minutes=10)
 """How long after its `iat` a token without `exp` is valid."""
+MAX_REMEMBERED: Final = timedelta(days=365)
+"""How long it is known that a token was used, if it is valid for longer."""
 CLOCK_SKEW: Final = timedelta(minutes=1)
 """How far the clock of the customer's server may be ahead."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _URL: Final = re.compile(r"https?://[^\s<>\"']+")
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedToken:
+    """Who signs on, and what is stored so that the token signs in once."""
+
+    who: SignOn
+    proof: str
+    """What is signed. A signature can be written in several ways."""
+    expires_at: datetime
+    """From then on the token is not valid."""
 
 
 class InvalidSignOnToken(Exception):
@@ -100,8 +114,8 @@ class _Claims(BaseModel):
     segment_10: _Text = None
 
 
-def verify(token: str, secret: str, *, now: datetime) -> SignOn:
-    """Who signs on, by a token that is signed with the secret and valid now. Raises InvalidSignOnToken."""
+def verify(token: str, secret: str, *, now: datetime) -> VerifiedToken:
+    """Verify that a token is signed with the secret and valid now. Raises InvalidSignOnToken."""
     if len(token) > MAX_TOKEN:
         raise InvalidSignOnToken("the token is too long")
     try:
@@ -115,7 +129,8 @@ def verify(token: str, secret: str, *, now: datetime) -> SignOn:
         first = error.errors(include_url=False)[0]
         raise InvalidSignOnToken(f"the claim {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     email, uid, name = (sent.pop(claim, None) for claim in ("email", "uid", "name"))
-    return SignOn(email=email, uid=uid, name=name, attributes=sent)
+    who = SignOn(email=email, uid=uid, name=name, attributes=sent)
+    return VerifiedToken(who, token.rpartition(".")[0], _find_expiry(claims, now))
 
 
 def _check_times(claims: Mapping[str, Any], now: datetime) -> None:
@@ -137,3 +152,10 @@ def _check_times(claims: Mapping[str, Any], now: datetime) -> None:
         raise ExpiredSignOnToken("the token has expired") from error
     except JoseError as error:
         raise InvalidSignOnToken(f"the token is not valid now: {error.description}") from error
+
+
+def _find_expiry(claims: Mapping[str, Any], now: datetime) -> datetime:
+    expires_at = claims.get("exp")
+    seconds = claims["iat"] + MAX_AGE.total_seconds() if expires_at is None else expires_at
+    # The number may be too large for a time.
+    return now + timedelta(seconds=min(seconds - now.timestamp(), MAX_REMEMBERED.total_seconds()))

@@ -195,7 +195,14 @@ def build(
         ),
         notifications.router(portal_pages, viewers, database, services.unsubscribe_tokens, form_limiter),
         sign_on.router(
-            portal_pages, viewers, sign_in_pages, browser_sessions, database, services.cipher, services.clock
+            portal_pages,
+            viewers,
+            sign_in_pages,
+            browser_sessions,
+            database,
+            services.cipher,
+            services.clock,
+            form_limiter,
         ),
         documents.router(renderer, api_documents, public_address),
         uploads.router(services.uploads.files, find_file),

@@ -25,6 +25,8 @@ def upgrade() -> None:
     for name in ("welcome_text", "sign_up_domains"):
         op.add_column("portals", sa.Column(name, sa.Text(), nullable=True))
     op.add_column("portals", sa.Column("sign_up", sa.String(length=16), server_default="open", nullable=False))
+    # Everybody with an account sees a private portal, which nobody could sign up for until now.
+    op.execute("UPDATE portals SET sign_up = 'closed' WHERE is_private")
     for name in PORTAL_FLAGS:
         op.add_column("portals", sa.Column(name, sa.Boolean(), server_default=sa.text("false"), nullable=False))
     has_anonymous_id = sa.text("anonymous_id is not null")
@@ -35,7 +37,6 @@ def upgrade() -> None:
         postgresql_where=has_anonymous_id,
         sqlite_where=has_anonymous_id,
     )
-    op.add_column("users", sa.Column("sign_in_requested_at", MOMENT, nullable=True))
     op.add_column("users", sa.Column("signed_up_at", MOMENT, nullable=True))
     op.add_column("users", sa.Column("awaits_approval", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column("users", sa.Column("locale", sa.String(length=16), nullable=True))
@@ -48,7 +49,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("uq_users_picture", "users")
-    for name in ("picture", "locale", "awaits_approval", "signed_up_at", "sign_in_requested_at"):
+    for name in ("picture", "locale", "awaits_approval", "signed_up_at"):
         op.drop_column("users", name)
     op.drop_index("ix_votes_anonymous", "votes")
     for name in (*PORTAL_FLAGS, "sign_up", "sign_up_domains", "welcome_text"):
@@ -96,7 +97,7 @@ def _create_sign_in_requests() -> None:
         sa.Column("id", ID, nullable=False),
         *_owned_by_user("sign_in_requests"),
         sa.Column("email", sa.String(length=255), nullable=True),
-        sa.Column("link_digest", sa.String(length=64), nullable=False),
+        sa.Column("link_digest", sa.String(length=64), nullable=True),
         sa.Column("code_digest", sa.String(length=64), nullable=True),
         sa.Column("browser_digest", sa.String(length=64), nullable=True),
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),

@@ -10,7 +10,7 @@ from joserfc import jws, jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from app.adapters.encryption import SecretCipher, UnreadableSecret
-from app.adapters.sign_on_tokens import MAX_TOKEN, ExpiredSignOnToken, InvalidSignOnToken, verify
+from app.adapters.sign_on_tokens import MAX_REMEMBERED, MAX_TOKEN, ExpiredSignOnToken, InvalidSignOnToken, verify
 from app.domain.users.sign_on import SignOn
 
 SECRET = "a secret of single sign-on, 0123456789"
@@ -54,7 +54,7 @@ def test_all_claims_are_read() -> None:
         "exp": at(minutes=1),
     }
 
-    assert verify(sign(sent), SECRET, now=NOW) == SignOn(
+    assert verify(sign(sent), SECRET, now=NOW).who == SignOn(
         email="jane@example.com",
         uid="17",
         name="Jane Roe",
@@ -73,7 +73,7 @@ def test_all_claims_are_read() -> None:
 def test_blank_and_null_claims_count_as_not_sent() -> None:
     sent = {"email": "jane@example.com", "uid": " ", "name": None, "company": "", "mrr": "", "iat": at()}
 
-    assert verify(sign(sent), SECRET, now=NOW) == SignOn("jane@example.com", None, None, {})
+    assert verify(sign(sent), SECRET, now=NOW).who == SignOn("jane@example.com", None, None, {})
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,38 @@ def test_blank_and_null_claims_count_as_not_sent() -> None:
     ],
 )
 def test_a_token_is_valid_until_exp_or_ten_minutes_after_iat(times: dict[str, float]) -> None:
-    assert verify(sign(JANE | times), SECRET, now=NOW).uid == "u-1"
+    assert verify(sign(JANE | times), SECRET, now=NOW).who.uid == "u-1"
+
+
+@pytest.mark.parametrize(
+    ("times", "expires_at"),
+    [
+        ({"exp": at(minutes=7), "iat": at()}, NOW + timedelta(minutes=7)),
+        ({"iat": at(minutes=-4)}, NOW + timedelta(minutes=6)),
+        # It is not known for longer that the token was used.
+        ({"exp": at(days=400)}, NOW + MAX_REMEMBERED),
+        ({"exp": 10**30}, NOW + MAX_REMEMBERED),
+    ],
+)
+def test_a_token_has_the_time_until_which_it_is_valid(times: dict[str, float], expires_at: datetime) -> None:
+    assert verify(sign(JANE | times), SECRET, now=NOW).expires_at == expires_at
+
+
+def test_another_form_of_the_signature_is_the_same_proof() -> None:
+    token = sign(JANE | {"iat": at()})
+    last = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".index(token[-1])
+    # The two lowest bits of the last character belong to no byte.
+    others = [
+        token[:-1] + "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[last ^ bits] for bits in (0, 1)
+    ]
+    proofs = set()
+    for each in others:
+        try:
+            proofs.add(verify(each, SECRET, now=NOW).proof)
+        except InvalidSignOnToken:
+            continue
+
+    assert len(proofs) == 1
 
 
 @pytest.mark.parametrize(

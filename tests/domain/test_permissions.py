@@ -1,6 +1,7 @@
 """Each rule checks the permission it needs, whoever calls it."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -32,11 +33,13 @@ from app.domain.users import (
     passkeys,
     sessions,
     sign_in,
+    sign_on,
     sign_up,
     users,
 )
 from app.domain.users.identities import Claims
 from app.domain.users.identity_providers import ProviderSettings
+from app.domain.users.passkeys import StoredPasskey
 from app.domain.users.queries import UserQuery
 from app.domain.users.sign_in import Credentials
 from tests.support.database_dump import changed, snapshot
@@ -68,10 +71,10 @@ OPERATIONS: list[Rule] = [
     lambda work: accounts.request_password_reset(work, "owner@example.com"),
     lambda work: accounts.request_confirmation(work, "owner@example.com"),
     lambda work: accounts.reset_password(work, "token", password_hash="x"),
-    lambda work: accounts.confirm_email(work, "token"),
+    lambda work: accounts.confirm_email(work, "token", browser_token=None),
     lambda work: sessions.create(work, user_id=1, method="link", user_agent=""),
-    lambda work: sign_in.find_by_email(work, "owner@example.com"),
-    lambda work: sign_in.complete(work, Credentials(1, "hash"), new_hash=None, user_agent=""),
+    lambda work: sign_in.find_by_email(work, "owner@example.com", sends_mail=True),
+    lambda work: sign_in.complete(work, Credentials(1, "hash", True), sends_mail=True, new_hash=None, user_agent=""),
     lambda work: sign_in.request(work, "owner@example.com", browser_token="browser"),
     lambda work: sign_in.create_link(work, 1),
     lambda work: identity_providers.create(work, ProviderSettings()),
@@ -81,7 +84,10 @@ OPERATIONS: list[Rule] = [
     lambda work: identity_providers.get(work, 1),
     lambda work: identities.sign_in_by_provider(work, 1, Claims("subject", None, False, None)),
     lambda work: passkeys.find_by_credential(work, "credential"),
-    lambda work: passkeys.record_use(work, 1, sign_count=1),
+    lambda work: passkeys.record_use(
+        work, StoredPasskey(1, 1, "key", 0), sign_count=1, challenge="c", expires_at=datetime.now(UTC)
+    ),
+    lambda work: sign_on.use_proof(work, "proof", user_id=1, expires_at=datetime.now(UTC)),
     lambda work: sign_up.sign_up(
         work, email="jane@example.com", name="Jane", password_hash=None, browser_token="browser"
     ),

@@ -45,7 +45,10 @@ class Session(PortalScopedMixin, Base):
 
 
 class SignInRequest(PortalScopedMixin, Base):
-    """A link and a code of six digits that were sent by email; one of them signs in, once."""
+    """A link and a code of six digits that are sent by email; one of them signs in, once.
+
+    Also what others have signed, such as a token of single sign-on, once it has signed somebody in.
+    """
 
     __tablename__ = "sign_in_requests"
     __table_args__ = (
@@ -59,13 +62,14 @@ class SignInRequest(PortalScopedMixin, Base):
     id: Mapped[Id]
     user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"))
     email: Mapped[str | None] = mapped_column(String(255))
-    """The address that it was sent to; None for a link that the operator made."""
-    link_digest: Mapped[str] = mapped_column(String(64))
+    """The address that it is sent to; None for what is not sent by email, such as a link that the operator made."""
+    link_digest: Mapped[str | None] = mapped_column(String(64))
+    """None until the email is made."""
     code_digest: Mapped[str | None] = mapped_column(String(64))
     browser_digest: Mapped[str | None] = mapped_column(String(64))
     """Of the cookie of the browser that asked: only there the code may be entered."""
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
-    """Codes that were entered so far."""
+    """Wrong codes that were entered so far."""
     created_at: Mapped[datetime] = mapped_column(UtcTimestamp)
     """When the visitor asked; the link and the code are made a moment later, with the email."""
     expires_at: Mapped[datetime] = mapped_column(UtcTimestamp)

@@ -57,10 +57,9 @@ class User(PortalScopedMixin, TimestampMixin, Base):
     """When a visitor last asked for a link by email to choose a password."""
     confirmation_requested_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
     """When a visitor last asked for a link by email to confirm the address."""
-    sign_in_requested_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
-    """When a visitor last asked for a link and a code by email to sign in."""
     signed_up_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
-    """When the user created the account on a page; None for accounts that the team or a server created."""
+    """When the user created the account on a page; None for accounts that the team or a server created, and for a
+    confirmed account that they gave another address."""
     awaits_approval: Mapped[bool] = mapped_column(server_default=text("false"))
     """Whether the user signed up and may not sign in before the team approves the account."""
     locale: Mapped[str | None] = mapped_column(String(16))

@@ -1,7 +1,8 @@
 """Whom an event concerns: the recipients of its notifications.
 
 Nobody is told of what they did themselves or of what happened in their name, and each recipient once of an event.
-Blocked and deleted users, users without an address, and users who stopped all notifications are told of nothing.
+Blocked and deleted users, users without an address, and users who stopped all notifications are told of nothing. Nor is
+whoever signed up with an address that is not confirmed, which may be that of somebody else.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +18,7 @@ from app.domain.notifications.mentions import find_mentions
 from app.domain.posts.publishing import IS_PUBLIC
 from app.domain.sql.statement import PORTAL_ID, Statement, in_list, in_portal_unindexed, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
+from app.domain.users.address_confirmation import IS_ADDRESS_TRUSTED
 
 CHUNK: Final = 2000
 """Followers that one query reads."""
@@ -24,7 +26,11 @@ MAX_SCANNED_CHARACTERS: Final = 50_000
 """The part of a comment in which mentions are looked for."""
 
 IS_REACHABLE: Final = and_(
-    User.deleted_at.is_(None), User.blocked_at.is_(None), User.email.is_not(None), User.notifications_enabled
+    User.deleted_at.is_(None),
+    User.blocked_at.is_(None),
+    User.email.is_not(None),
+    User.notifications_enabled,
+    IS_ADDRESS_TRUSTED,
 )
 """Whether a user gets notifications."""
 IS_STAFF: Final = User.role.in_([literal_column(f"'{role}'") for role in sorted(STAFF_ROLES)])

@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, literal_column, select, union_all, update
 
 from app.domain.counters.row_counters import add_counts, add_step
 from app.domain.errors import Forbidden, NotFound
@@ -98,6 +98,14 @@ _ASSIGN_POSTS: Final = Statement(
 )
 _of_device = (Vote.portal_id == PORTAL_ID, Vote.anonymous_id == bindparam("device"))
 _voted_posts = select(Vote.post_id).where(in_portal_unindexed(Vote), Vote.user_id == bindparam("user"))
+_FIND_CLAIMS: Final = Statement(
+    union_all(
+        select(Vote.id).where(*_of_device),
+        select(AnonymousPost.post_id).where(
+            AnonymousPost.portal_id == PORTAL_ID, AnonymousPost.device_digest == bindparam("digest")
+        ),
+    ).limit(literal_column("1"))
+)
 _DROP_VOTES: Final = Statement(
     delete(Vote).where(*_of_device, Vote.post_id.in_(_voted_posts)).returning(Vote.id, Vote.post_id, Vote.created_at)
 )
@@ -115,6 +123,12 @@ class Claim:
 
     posts: list[int]
     voted_posts: list[int]
+
+
+def has_claims(work: UnitOfWork, device_digest: str) -> bool:
+    """Whether `claim` would give posts or votes to the user who signs in on the device."""
+    values = {"device": anonymous_id(device_digest), "digest": device_digest}
+    return work.fetch_value(_FIND_CLAIMS, **values) is not None
 
 
 def claim(work: UnitOfWork, *, user_id: int, device_digest: str) -> Claim:

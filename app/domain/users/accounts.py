@@ -17,7 +17,7 @@ from app.domain.models.base import UtcTimestamp
 from app.domain.permissions import Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, parameters, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import emails, one_time_tokens, sign_in_changes
+from app.domain.users import address_confirmation, emails, one_time_tokens, sign_in_changes, sign_in_requests
 from app.domain.users.one_time_tokens import EMAIL_CONFIRMATION, INVITATION, PASSWORD_RESET, TokenOwner
 
 MAX_NAME: Final = 100
@@ -33,19 +33,10 @@ _REQUESTED_KINDS: Final = {
 }
 
 _ACCEPT: Final = Statement(
-    update(User)
-    .where(row_in_portal(User))
-    .values(**parameters("name", "password_hash"), email_confirmed_at=NOW, updated_at=NOW)
+    update(User).where(row_in_portal(User)).values(**parameters("name", "password_hash"), updated_at=NOW)
 )
 _SET_PASSWORD: Final = Statement(
-    update(User)
-    .where(row_in_portal(User))
-    .values(**parameters("password_hash"), email_confirmed_at=NOW, updated_at=NOW)
-)
-_CONFIRM: Final = Statement(
-    update(User)
-    .where(row_in_portal(User), User.email_confirmed_at.is_(None))
-    .values(email_confirmed_at=NOW, updated_at=NOW)
+    update(User).where(row_in_portal(User)).values(**parameters("password_hash"), updated_at=NOW)
 )
 
 
@@ -111,10 +102,12 @@ def check_password(password: str) -> str:
 def accept_invitation(work: UnitOfWork, token: str, *, name: str, password_hash: str) -> TokenOwner:
     """Set the name and the first password of an invited user, whose address is confirmed by that.
 
-    The values have been checked. Raises Forbidden, Conflict as `one_time_tokens.use`. Records user.invitation_accepted.
+    The values have been checked. Raises Forbidden, Conflict as `one_time_tokens.use`. Records user.invitation_accepted,
+    and as `address_confirmation.confirm`.
     """
     work.authorize(Permission.OPERATE)
     owner = one_time_tokens.use(work, token, purpose=INVITATION)
+    address_confirmation.confirm(work, owner.user_id, is_own_sign_up=False)
     work.execute(_ACCEPT, id=owner.user_id, name=name, password_hash=password_hash)
     one_time_tokens.end_all(work, owner.user_id)
     work.record(Event("user.invitation_accepted", subject_id=owner.user_id, user_id=owner.user_id))
@@ -138,21 +131,31 @@ def request_confirmation(work: UnitOfWork, email: str) -> None:
 def reset_password(work: UnitOfWork, token: str, *, password_hash: str) -> TokenOwner:
     """Set a new password; the token came by email, so the address is confirmed.
 
-    The password has been checked. Raises Forbidden, Conflict as `one_time_tokens.use`. Records user.password_changed.
+    The password has been checked. Raises Forbidden, Conflict as `one_time_tokens.use`. Records user.password_changed,
+    and as `address_confirmation.confirm`.
     """
     work.authorize(Permission.OPERATE)
     owner = one_time_tokens.use(work, token, purpose=PASSWORD_RESET)
+    is_recorded = address_confirmation.confirm(work, owner.user_id, is_own_sign_up=False)
     work.execute(_SET_PASSWORD, id=owner.user_id, password_hash=password_hash)
-    sign_in_changes.record_password_change(work, owner.user_id)
+    if not is_recorded:
+        sign_in_changes.record_password_change(work, owner.user_id)
     return owner
 
 
-def confirm_email(work: UnitOfWork, token: str) -> TokenOwner:
-    """Confirm the address. Raises Forbidden, Conflict as `one_time_tokens.use`. Records user.email_confirmed."""
+def confirm_email(work: UnitOfWork, token: str, *, browser_token: str | None) -> TokenOwner:
+    """Confirm the address. `browser_token` is the one that the browser has, if any.
+
+    In another browser than that in which the user signed up, all ways to sign in end, as `address_confirmation.confirm`
+    says: whoever signed up may have asked for this email, too. Raises Forbidden, Conflict as `one_time_tokens.use`.
+    Records as `address_confirmation.confirm`.
+    """
     work.authorize(Permission.OPERATE)
     owner = one_time_tokens.use(work, token, purpose=EMAIL_CONFIRMATION)
-    work.execute(_CONFIRM, id=owner.user_id)
-    work.record(Event("user.email_confirmed", subject_id=owner.user_id, user_id=owner.user_id))
+    is_own_sign_up = browser_token is not None and sign_in_requests.is_of_sign_up(
+        work, user_id=owner.user_id, browser_token=browser_token
+    )
+    address_confirmation.confirm(work, owner.user_id, is_own_sign_up=is_own_sign_up)
     return owner
 
 

@@ -11,7 +11,7 @@ from app.domain.models import Identity, IdentityProvider, User
 from app.domain.permissions import ROLE_RANK, Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, insert_row, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
-from app.domain.users import emails, identity_providers, sign_in, sign_up, users
+from app.domain.users import address_confirmation, emails, identity_providers, sign_up, users
 from app.domain.users.accounts import MAX_NAME
 from app.domain.users.identity_providers import Provider
 
@@ -110,7 +110,7 @@ def _connect(work: UnitOfWork, provider: Provider, claims: Claims) -> Row:
     if user is None:
         user = _create(work, claims, email)
     if email is not None and claims.is_email_verified:
-        sign_in.confirm_address(work, user["id"], is_own_sign_up=False)
+        address_confirmation.confirm(work, user["id"], is_own_sign_up=False)
     work.execute(_INSERT, user_id=user["id"], provider_id=provider.id, subject=claims.subject)
     return user
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import bindparam, delete, func, literal_column, or_, select, update
@@ -14,7 +15,7 @@ from app.domain.plain_text import parse_line
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_portal_unindexed, insert_row, row_in_portal
 from app.domain.sql.timestamps import Timestamp
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import recent_sign_in
+from app.domain.users import recent_sign_in, sign_in_requests
 
 MAX_PASSKEYS: Final = 20
 """Of one user."""
@@ -25,7 +26,7 @@ MAX_CREDENTIAL_ID: Final = 1400
 _LOCK: Final = Statement(
     select(User.id)
     .where(row_in_portal(User), User.deleted_at.is_(None), User.blocked_at.is_(None))
-    # Additions for one user wait for each other, and for the deletion of the user.
+    # Additions and sign-ins of one user wait for each other, and for the deletion of the user.
     .with_for_update(key_share=True)
 )
 _of_user = in_portal_unindexed(Passkey) & (Passkey.user_id == bindparam("user"))
@@ -143,12 +144,19 @@ def find_by_credential(work: UnitOfWork, credential_id: str) -> StoredPasskey | 
     return None if row is None else StoredPasskey(*row)
 
 
-def record_use(work: UnitOfWork, passkey_id: int, *, sign_count: int) -> None:
-    """Store the counter of a signature that was verified, and the time.
+def record_use(
+    work: UnitOfWork, passkey: StoredPasskey, *, sign_count: int, challenge: str, expires_at: datetime
+) -> None:
+    """Store the counter of a signature that was verified, the time, and until `expires_at` that it was used.
 
-    Raises Forbidden, Conflict("passkey.replayed") if the counter did not grow: the signature was sent twice, or the
-    passkey was copied. Of two concurrent calls with one counter one succeeds.
+    Raises Forbidden, Conflict("passkey.replayed") if the challenge was signed before, or if the counter did not grow:
+    the signature was sent twice, or the passkey was copied. Of two concurrent calls with one signature one succeeds.
     """
     work.authorize(Permission.OPERATE)
-    if not work.execute(_USE, id=passkey_id, sign_count=sign_count):
+    # The first lock, as of all ways to sign in: otherwise two passkeys of one user would wait for each other.
+    work.fetch_one(_LOCK, id=passkey.user_id)
+    is_counted = work.execute(_USE, id=passkey.id, sign_count=sign_count)
+    if not is_counted or not sign_in_requests.use_proof(
+        work, challenge, user_id=passkey.user_id, expires_at=expires_at
+    ):
         raise Conflict("passkey.replayed")

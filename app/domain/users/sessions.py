@@ -32,8 +32,9 @@ MAX_BATCH: Final = 500
 _USER: Final = Statement(
     select(User.blocked_at, User.deleted_at, User.awaits_approval)
     .where(row_in_portal(User))
-    # A concurrent change that ends the sessions of the user finishes first, or waits and ends the new one.
-    .with_for_update(read=True)
+    # A concurrent change that ends the sessions of the user finishes first, or waits and ends the new one. With a
+    # shared lock, sign-ins of one user would go on side by side, until each waits for the others to change the user.
+    .with_for_update(key_share=True)
 )
 _INSERT: Final = Statement(
     insert_row(Session, "user_id", "digest", "method", "user_agent").values(

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import update
+from sqlalchemy import case, null, update
 
 from app.domain.events import Event
 from app.domain.models import EventRow, User
@@ -10,7 +10,15 @@ from app.domain.sql.statement import Statement, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import one_time_tokens, sessions, sign_in_requests
 
-_UNCONFIRM: Final = Statement(update(User).where(row_in_portal(User)).values(email_confirmed_at=None))
+_UNCONFIRM: Final = Statement(
+    update(User)
+    .where(row_in_portal(User))
+    .values(
+        email_confirmed_at=None,
+        # Whoever signed up has shown that the account is theirs, and did not enter the new address there.
+        signed_up_at=case((User.email_confirmed_at.is_(None), User.signed_up_at), else_=null()),
+    )
+)
 _FORGET_BODY: Final = Statement(update(EventRow).where(row_in_portal(EventRow)).values(body=None))
 
 

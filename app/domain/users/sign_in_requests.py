@@ -1,4 +1,4 @@
-"""Links, and codes of six digits, that sign in, once. Only their SHA-256 is stored.
+"""Links, codes of six digits, and what others have signed: each signs in once. Only their SHA-256 is stored.
 
 The digest of a code hides it from nobody who reads the database, so a code is valid only together with the token in the
 cookie of the browser that asked for it.
@@ -11,19 +11,33 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, delete, literal_column, select, update
+from sqlalchemy import bindparam, delete, func, literal_column, select, update
 
 from app.domain.errors import Conflict
 from app.domain.models import SignInRequest, User
 from app.domain.models.base import UtcTimestamp
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_portal_unindexed, insert_row, row_in_portal
+from app.domain.sql.statement import (
+    NOW,
+    PORTAL_ID,
+    Statement,
+    in_portal_unindexed,
+    insert_row,
+    parameters,
+    row_in_portal,
+)
 from app.domain.sql.timestamps import to_datetime
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.users.key_verification import has_passed
 
 LIFETIME: Final = timedelta(minutes=15)
+REQUEST_INTERVAL: Final = timedelta(minutes=5)
+"""A browser gets at most one email for a user in this time."""
+MAX_HOURLY_REQUESTS: Final = 10
+"""Emails that a user gets in an hour, whichever browsers ask for them. The link of each works everywhere."""
 MAX_ATTEMPTS: Final = 5
 """Codes that may be entered for one request, the right one included."""
+MAX_DAILY_WRONG_CODES: Final = 20
+"""Of a user, in all requests of a day. Beyond it only links sign in, because a code has a million values."""
 CODE_DIGITS: Final = 6
 TOKEN_BYTES: Final = 32
 KEEP: Final = timedelta(days=1)
@@ -37,10 +51,26 @@ _LOCK_USER: Final = Statement(
     .with_for_update(key_share=True)
 )
 _INSERT: Final = Statement(
-    insert_row(SignInRequest, "user_id", "email", "link_digest", "code_digest", "browser_digest").values(
-        created_at=bindparam("requested_at", type_=UtcTimestamp),
-        expires_at=bindparam("expires_at", type_=UtcTimestamp),
-    )
+    insert_row(SignInRequest, "user_id", "email", "link_digest", "browser_digest")
+    .values(expires_at=bindparam("expires_at", type_=UtcTimestamp))
+    .returning(SignInRequest.id)
+)
+_INSERT_USED: Final = Statement(
+    insert_row(SignInRequest, "user_id", "link_digest")
+    .values(expires_at=bindparam("expires_at", type_=UtcTimestamp), used_at=NOW)
+    .on_conflict_do_nothing()
+    .returning(SignInRequest.id)
+)
+_of_user = (in_portal_unindexed(SignInRequest), SignInRequest.user_id == bindparam("user"))
+_is_since = SignInRequest.created_at > bindparam("since", type_=UtcTimestamp)
+_COUNT_EMAILS: Final = Statement(select(func.count()).where(*_of_user, _is_since, SignInRequest.email.is_not(None)))
+_HAS_ASKED: Final = Statement(
+    select(SignInRequest.id)
+    .where(*_of_user, _is_since, SignInRequest.browser_digest == bindparam("browser"))
+    .limit(literal_column("1"))
+)
+_COUNT_WRONG_CODES: Final = Statement(
+    select(func.coalesce(func.sum(SignInRequest.attempts), literal_column("0"))).where(*_of_user, _is_since)
 )
 _is_open = SignInRequest.used_at.is_(None)
 _REQUEST: Final = (
@@ -73,9 +103,23 @@ _BY_BROWSER: Final = Statement(
     .order_by(SignInRequest.id.desc())
     .limit(literal_column("1"))
 )
+_BY_ID: Final = Statement(_REQUEST.where(SignInRequest.id == bindparam("id"), SignInRequest.link_digest.is_(None)))
+_SET_SECRETS: Final = Statement(
+    update(SignInRequest)
+    .where(row_in_portal(SignInRequest), _is_open)
+    .values(**parameters("link_digest", "code_digest"), expires_at=bindparam("expires_at", type_=UtcTimestamp))
+)
+_FIND_OF_SIGN_UP: Final = Statement(
+    select(SignInRequest.id)
+    .join(User, (User.id == SignInRequest.user_id) & (User.portal_id == SignInRequest.portal_id))
+    .where(
+        *_of_user, SignInRequest.browser_digest == bindparam("browser"), SignInRequest.created_at == User.signed_up_at
+    )
+)
+_ATTEMPTS: Final = Statement(select(SignInRequest.attempts).where(row_in_portal(SignInRequest), _is_open))
 _COUNT_ATTEMPT: Final = Statement(
     update(SignInRequest)
-    .where(row_in_portal(SignInRequest), SignInRequest.attempts < literal_column(str(MAX_ATTEMPTS)), _is_open)
+    .where(row_in_portal(SignInRequest))
     .values(attempts=SignInRequest.attempts + literal_column("1"))
 )
 _USE: Final = Statement(
@@ -83,11 +127,7 @@ _USE: Final = Statement(
     .where(row_in_portal(SignInRequest), _is_open, SignInRequest.expires_at > NOW)
     .values(used_at=NOW)
 )
-_END_ALL: Final = Statement(
-    update(SignInRequest)
-    .where(in_portal_unindexed(SignInRequest), SignInRequest.user_id == bindparam("user"), _is_open)
-    .values(used_at=NOW)
-)
+_END_ALL: Final = Statement(update(SignInRequest).where(*_of_user, _is_open).values(used_at=NOW))
 _expired = (
     select(SignInRequest.id)
     .where(SignInRequest.expires_at < bindparam("before", type_=UtcTimestamp))
@@ -99,10 +139,12 @@ _DELETE_EXPIRED: Final = Statement(delete(SignInRequest).where(SignInRequest.id.
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """The link's token and the code of a request, to be sent by email."""
+    """The link's token and the code of a request, and the address that they are to be sent to."""
 
     token: str
-    code: str
+    code: str | None
+    """None if too many wrong ones were entered."""
+    email: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,43 +159,61 @@ class RequestOwner:
     """Whether the sign-up that created the user asked for it, and it is used in the browser that signed up."""
 
 
-def create(
-    work: UnitOfWork, *, user_id: int, email: str, browser_digest: str, requested_at: datetime
-) -> Secrets | None:
-    """Make a link and a code, which are sent to `email`. `requested_at` is the time at which the visitor asked.
+def record(work: UnitOfWork, *, user_id: int, email: str, browser_token: str) -> int | None:
+    """Record that a browser asks for a link and a code, which `create_secrets` makes, and return the request's id.
 
-    None if the user is blocked or deleted, or has another address by now.
+    None within REQUEST_INTERVAL of another request of this browser for the user, so that requests of others don't hold
+    it back, and beyond MAX_HOURLY_REQUESTS of all browsers. The caller has locked the user.
     """
-    if work.fetch_value(_LOCK_USER, id=user_id) != email:
+    browser = digest(browser_token)
+    if work.fetch_value(_HAS_ASKED, user=user_id, browser=browser, since=work.now - REQUEST_INTERVAL) is not None:
         return None
-    made = Secrets(secrets.token_urlsafe(TOKEN_BYTES), f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}")
-    work.execute(
-        _INSERT,
-        user_id=user_id,
-        email=email,
+    if int(work.fetch_value(_COUNT_EMAILS, user=user_id, since=work.now - timedelta(hours=1))) >= MAX_HOURLY_REQUESTS:
+        return None
+    return _insert(work, user_id=user_id, email=email, link_digest=None, browser_digest=browser)
+
+
+def create_secrets(work: UnitOfWork, request_id: int) -> Secrets | None:
+    """Make the link and the code of a request, when the email is made, from which on they are valid for LIFETIME.
+
+    None if the request has ended or has them already, or if the user is blocked or deleted, or has another address by
+    now.
+    """
+    row = work.fetch_one(_BY_ID, id=request_id)
+    if row is None or work.fetch_value(_LOCK_USER, id=row["user_id"]) != row["email"]:
+        return None
+    made = Secrets(secrets.token_urlsafe(TOKEN_BYTES), _create_code(work, row["user_id"]), row["email"])
+    is_stored = work.execute(
+        _SET_SECRETS,
+        id=request_id,
         link_digest=digest(made.token),
-        code_digest=digest(made.code),
-        browser_digest=browser_digest,
-        requested_at=requested_at,
+        code_digest=None if made.code is None else digest(made.code),
         expires_at=work.now + LIFETIME,
     )
-    return made
+    return made if is_stored else None
 
 
 def create_link(work: UnitOfWork, user_id: int) -> str:
     """Make a link without a code, that is sent to nobody, and return its token."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    work.execute(
-        _INSERT,
-        user_id=user_id,
-        email=None,
-        link_digest=digest(token),
-        code_digest=None,
-        browser_digest=None,
-        requested_at=work.now,
-        expires_at=work.now + LIFETIME,
-    )
+    _insert(work, user_id=user_id, email=None, link_digest=digest(token), browser_digest=None)
     return token
+
+
+def use_proof(work: UnitOfWork, proof: str, *, user_id: int, expires_at: datetime) -> bool:
+    """Store that something signed by others, such as a token of single sign-on, has signed the user in.
+
+    False if it did so before. It need not be kept after `expires_at`, when it is not valid any more. The caller has
+    locked the user.
+    """
+    # Portals may have the same secret, and the digest is unique in all of them.
+    stored = digest(f"{work.portal_id} {proof}")
+    return work.fetch_value(_INSERT_USED, user_id=user_id, link_digest=stored, expires_at=expires_at) is not None
+
+
+def is_of_sign_up(work: UnitOfWork, *, user_id: int, browser_token: str) -> bool:
+    """Whether the user signed up in this browser. Known for KEEP only."""
+    return work.fetch_value(_FIND_OF_SIGN_UP, user=user_id, browser=digest(browser_token)) is not None
 
 
 def verify_link(work: UnitOfWork, token: str) -> RequestOwner:
@@ -179,17 +239,24 @@ def use_link(work: UnitOfWork, token: str, *, browser_token: str | None) -> Requ
 def use_code(work: UnitOfWork, code: str, *, browser_token: str) -> RequestOwner | None:
     """As `use_link`, by the code of the newest request of this browser.
 
-    None for a wrong code, and if there is no such request, so that a visitor can't learn whether one was made. The
-    attempt is counted, so the transaction must be committed in each case.
+    None for a wrong code, after too many of them, and if there is no such request, so that a visitor can't learn
+    whether one was made. A wrong code is counted, so the transaction must be committed in each case.
     """
     row = work.fetch_one(_BY_BROWSER, browser=digest(browser_token))
-    if row is None or row["blocked_at"] is not None or row["email"] != row["current_email"]:
+    # From the lock on, attempts for the user wait for each other, so that all are counted.
+    if row is None or work.fetch_value(_LOCK_USER, id=row["user_id"]) != row["email"]:
         return None
-    if not work.execute(_COUNT_ATTEMPT, id=row["id"]):
+    attempts = work.fetch_value(_ATTEMPTS, id=row["id"])
+    if (
+        attempts is None
+        or attempts >= MAX_ATTEMPTS
+        or _count_wrong_codes(work, row["user_id"]) >= MAX_DAILY_WRONG_CODES
+    ):
         return None
-    if not hmac.compare_digest(digest(code), row["code_digest"]) or not _use(work, row):
+    if not hmac.compare_digest(digest(code), row["code_digest"]):
+        work.execute(_COUNT_ATTEMPT, id=row["id"])
         return None
-    return _to_owner(row, browser_token)
+    return _to_owner(row, browser_token) if _use(work, row) else None
 
 
 def end_all(work: UnitOfWork, user_id: int) -> None:
@@ -205,6 +272,20 @@ def delete_expired(work: UnitOfWork) -> bool:
 def digest(token: str) -> str:
     """What is stored of a link's token, a code, or the token of a browser."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _insert(work: UnitOfWork, **columns: int | str | None) -> int:
+    return int(work.fetch_value(_INSERT, **columns, expires_at=work.now + LIFETIME))
+
+
+def _create_code(work: UnitOfWork, user_id: int) -> str | None:
+    if _count_wrong_codes(work, user_id) >= MAX_DAILY_WRONG_CODES:
+        return None
+    return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
+
+
+def _count_wrong_codes(work: UnitOfWork, user_id: int) -> int:
+    return int(work.fetch_value(_COUNT_WRONG_CODES, user=user_id, since=work.now - timedelta(days=1)))
 
 
 def _find_link(work: UnitOfWork, token: str) -> Row:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
@@ -13,12 +14,16 @@ from app.domain.models import Portal, User
 from app.domain.permissions import Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, insert_row, parameters, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
-from app.domain.users import sign_in_changes, users
+from app.domain.users import address_confirmation, sign_in_changes, sign_in_requests, users
 from app.domain.users.attributes import SIGN_ON_ATTRIBUTES
 
 _IDENTITY: Final = ("uid", "email", "email_key", "name")
 _USER = select(
-    User.id, User.role, User.blocked_at, *(getattr(User, name) for name in (*_IDENTITY, *SIGN_ON_ATTRIBUTES))
+    User.id,
+    User.role,
+    User.blocked_at,
+    User.email_confirmed_at,
+    *(getattr(User, name) for name in (*_IDENTITY, *SIGN_ON_ATTRIBUTES)),
 ).with_for_update(key_share=True)
 _BY_UID: Final = Statement(_USER.where(User.portal_id == PORTAL_ID, User.uid == bindparam("uid")))
 _BY_EMAIL: Final = Statement(_USER.where(User.portal_id == PORTAL_ID, User.email_key == bindparam("email")))
@@ -55,9 +60,12 @@ class SignedOnUser:
 def sign_on(work: UnitOfWork, who: SignOn) -> SignedOnUser:
     """Create or update the user, who is found by uid, then by address.
 
-    What was not sent stays. Nobody of the team signs on in this way, because whoever knows the secret could act as one.
+    What was not sent stays. The address is confirmed, because the customer's server knows whose it is; whoever else has
+    signed up with it loses the account. Nobody of the team signs on in this way, because whoever knows the secret could
+    act as one.
     Raises Forbidden, Conflict: "sign_on.team" for a moderator or above, "sign_on.blocked", "sign_on.email_taken" if
-    another user has the new address. Records user.registered for a new user, user.email_changed for a new address.
+    another user has the new address. Records user.registered for a new user, user.email_changed for a new address, and
+    as `address_confirmation.confirm`.
     """
     work.authorize(Permission.MANAGE_USERS)
     row = _find(work, who)
@@ -65,6 +73,7 @@ def sign_on(work: UnitOfWork, who: SignOn) -> SignedOnUser:
         user_id = _create(work, who)
         if user_id is not None:
             work.record(Event("user.registered", subject_id=user_id, user_id=user_id))
+            address_confirmation.confirm(work, user_id, is_own_sign_up=False)
             return SignedOnUser(user_id, _name(who))
         # Created by another transaction since then.
         row = _find(work, who)
@@ -76,6 +85,17 @@ def sign_on(work: UnitOfWork, who: SignOn) -> SignedOnUser:
         raise Conflict("sign_on.blocked")
     _update(work, row, who)
     return SignedOnUser(row["id"], who.name or row["name"])
+
+
+def use_proof(work: UnitOfWork, proof: str, *, user_id: int, expires_at: datetime) -> None:
+    """Store that a token has signed the user in, which `sign_on` has locked. It can't do so again.
+
+    `proof` is what is signed in the token, which is valid until `expires_at`. Raises Forbidden,
+    Conflict("sign_on.used").
+    """
+    work.authorize(Permission.OPERATE)
+    if not sign_in_requests.use_proof(work, proof, user_id=user_id, expires_at=expires_at):
+        raise Conflict("sign_on.used")
 
 
 def get_secret(work: UnitOfWork) -> str | None:
@@ -120,11 +140,13 @@ def _name(who: SignOn) -> str:
 def _update(work: UnitOfWork, row: Row, who: SignOn) -> None:
     sent: dict[str, Any] = {"email": who.email, "email_key": who.email, **who.attributes}
     sent |= {name: value for name, value in (("uid", who.uid), ("name", who.name)) if value is not None}
-    if all(row[name] == value for name, value in sent.items()):
-        return
-    values = {name: sent.get(name, row[name]) for name in (*_IDENTITY, *SIGN_ON_ATTRIBUTES)}
-    taken = Conflict("sign_on.email_taken")
-    with work.map_unique_violation(uq_users_portal_id_email_key=taken, uq_users_uid=taken):
-        work.execute(_UPDATE, id=row["id"], **values)
-    if values["email"] != row["email"]:
-        sign_in_changes.record_email_change(work, row["id"], old=row["email"], new=values["email"])
+    is_new_address = who.email != row["email"]
+    if any(row[name] != value for name, value in sent.items()):
+        values = {name: sent.get(name, row[name]) for name in (*_IDENTITY, *SIGN_ON_ATTRIBUTES)}
+        taken = Conflict("sign_on.email_taken")
+        with work.map_unique_violation(uq_users_portal_id_email_key=taken, uq_users_uid=taken):
+            work.execute(_UPDATE, id=row["id"], **values)
+    if is_new_address:
+        sign_in_changes.record_email_change(work, row["id"], old=row["email"], new=who.email)
+    if is_new_address or row["email_confirmed_at"] is None:
+        address_confirmation.confirm(work, row["id"], is_own_sign_up=False)

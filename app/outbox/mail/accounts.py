@@ -117,7 +117,7 @@ def _find_emails(work: UnitOfWork, event: StoredEvent) -> list[tuple[str, dict[s
     if event.kind == "user.confirmation_requested":
         return _with_token(work, user_id, EMAIL_CONFIRMATION)
     if event.kind == "user.sign_in_requested":
-        return _with_code(work, user_id, event)
+        return _with_code(work, event)
     if event.kind == "user.email_changed":
         sign_in_changes.forget_addresses(work, event.id)
         old_email, new_email = event.body["old_email"], event.body["new_email"]
@@ -150,16 +150,7 @@ def _with_token_for_new_address(work: UnitOfWork, user_id: int, email: str) -> l
     return [] if token is None else [(EMAIL_CONFIRMATION, payload)]
 
 
-def _with_code(work: UnitOfWork, user_id: int, event: StoredEvent) -> list[tuple[str, dict[str, Any]]]:
-    """The email by which the user signs in; none as `_with_token`."""
-    email = accounts.find_email(work, user_id)
-    made = None
-    if email is not None:
-        made = sign_in_requests.create(
-            work,
-            user_id=user_id,
-            email=email,
-            browser_digest=event.body["browser"],
-            requested_at=event.created_at,
-        )
-    return [] if made is None else [(SIGN_IN, {"token": made.token, "code": made.code, "email": email})]
+def _with_code(work: UnitOfWork, event: StoredEvent) -> list[tuple[str, dict[str, Any]]]:
+    """The email by which the user signs in; none if the request has ended, or as `_with_token`."""
+    made = sign_in_requests.create_secrets(work, event.body["request"])
+    return [] if made is None else [(SIGN_IN, {"token": made.token, "code": made.code, "email": made.email})]

@@ -112,6 +112,12 @@ _PARAGRAPHS: Final = {
     ),
     "approval": (N_("The team of %(portal)s has approved your account: you can sign in now."),),
 }
+_SIGN_IN_WITHOUT_CODE: Final = (
+    N_("To sign in to %(portal)s, use the link below."),
+    N_("Too many wrong codes were entered for your account today, so there is no code."),
+    N_("The link is valid once, for 15 minutes."),
+    N_("If you did not ask for it, you need not do anything. Do not pass it on to anybody."),
+)
 _VALIDITIES: Final = {
     # As `one_time_tokens.LIFETIMES`.
     "invitation": N_("The link is valid for 90 days."),
@@ -184,9 +190,11 @@ class Words:
         content = self._content
         if content.recap is not None:
             return self._count_posts(content.recap.published, content.recap.pending)
-        email = content.account.new_email if content.account is not None else None
-        email = clean_line(email or content.to_email)
-        return [*(self._say(text, email=email) for text in _PARAGRAPHS[content.kind]), *self.validity]
+        account = content.account
+        email = clean_line((account and account.new_email) or content.to_email)
+        has_no_code = content.kind == "sign_in" and account is not None and account.code is None
+        texts = _SIGN_IN_WITHOUT_CODE if has_no_code else _PARAGRAPHS[content.kind]
+        return [*(self._say(text, email=email) for text in texts), *self.validity]
 
     @property
     def validity(self) -> Sequence[str]:

@@ -134,7 +134,10 @@ def router(
         errors = visit.find_errors()
         if errors:
             return account_pages.show(visit, errors=errors)
-        return await account_pages.finish(visit, lambda work: accounts.confirm_email(work, visit.token))
+        browser_token = visit.viewer.device_token or None
+        return await account_pages.finish(
+            visit, lambda work: accounts.confirm_email(work, visit.token, browser_token=browser_token)
+        )
 
     return routes
 

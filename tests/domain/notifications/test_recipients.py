@@ -22,7 +22,8 @@ from tests.support.stored_events import last_event, read_events
 
 ROLES: Final = ("user", "moderator", "admin")
 CHOICES: Final = ("default", "at_once", "daily", "weekly", "never", "all stopped")
-STATES: Final = ("active", "blocked", "deleted", "without address")
+STATES: Final = ("active", "confirmed", "unconfirmed", "blocked", "deleted", "without address")
+"""`unconfirmed` has signed up with an address that may be that of somebody else."""
 ACTORS: Final = ("another user", "the operator", "the user", "an admin as the user", "the user as another")
 POST_STATES: Final = ("public", "pending", "rejected", "unpublished")
 
@@ -58,7 +59,7 @@ def expected_cadence(event: str, person: Person, actor: str, post_state: str) ->
     _, needs_follow, needs_role, visible_state, default = TABLE[event]
     if post_state != visible_state or actor not in ("another user", "the operator"):
         return None
-    if person.state != "active" or person.choice == "all stopped":
+    if person.state not in ("active", "confirmed") or person.choice == "all stopped":
         return None
     if (needs_follow and not person.follows) or (needs_role and person.role == "user"):
         return None
@@ -146,6 +147,10 @@ async def create_people(make: Factory, kind: str, post: int) -> dict[Person, int
                 follows.add(work, post_id=post, user_id=user)
             if person.state == "blocked":
                 run(work, "UPDATE users SET blocked_at = created_at WHERE id = :id", id=user)
+            if person.state in ("confirmed", "unconfirmed"):
+                run(work, "UPDATE users SET signed_up_at = created_at WHERE id = :id", id=user)
+            if person.state == "confirmed":
+                run(work, "UPDATE users SET email_confirmed_at = created_at WHERE id = :id", id=user)
             if person.state in ("deleted", "without address"):
                 run(work, "UPDATE users SET email = NULL, email_key = NULL WHERE id = :id", id=user)
             if person.state == "deleted":

@@ -70,11 +70,11 @@ async def test_a_reset_password_is_stored_and_confirms_the_address(make: Factory
 async def test_a_confirmed_address_is_stored_with_the_time(make: Factory, jane: int, clock: TestClock) -> None:
     token = await create_token(make, jane, EMAIL_CONFIRMATION)
 
-    await make.act(lambda work: accounts.confirm_email(work, token))
+    await make.act(lambda work: accounts.confirm_email(work, token, browser_token=None))
     first = (await user_row(make, jane))["email_confirmed_at"]
     clock.advance(hours=1)
     again = await create_token(make, jane, EMAIL_CONFIRMATION)
-    await make.act(lambda work: accounts.confirm_email(work, again))
+    await make.act(lambda work: accounts.confirm_email(work, again, browser_token=None))
 
     assert first is not None
     assert (await user_row(make, jane))["email_confirmed_at"] == first
@@ -86,7 +86,7 @@ async def test_a_token_of_another_purpose_changes_nothing(make: Factory, jane: i
     rules = {
         INVITATION: lambda work: accounts.accept_invitation(work, token, name="Ms Roe", password_hash="x"),
         PASSWORD_RESET: lambda work: accounts.reset_password(work, token, password_hash="x"),
-        EMAIL_CONFIRMATION: lambda work: accounts.confirm_email(work, token),
+        EMAIL_CONFIRMATION: lambda work: accounts.confirm_email(work, token, browser_token=None),
     }
     before = dict(await user_row(make, jane))
 
@@ -152,18 +152,20 @@ async def test_no_link_is_requested_for_a_confirmed_address(make: Factory, jane:
     assert len(await make.facts("user.password_reset_requested")) == 1
 
 
-async def test_a_new_address_is_not_confirmed_and_is_recorded_with_the_old_one(make: Factory, jane: int) -> None:
-    changes: list[Any] = [
-        lambda work: users.update(work, jane, email="roe@example.com"),
-        lambda work: sign_on.sign_on(work, SignOn("third@example.com", "u-1", None, {})),
+async def test_a_new_address_is_recorded_with_the_old_one_and_confirmed_by_single_sign_on_only(
+    make: Factory, jane: int
+) -> None:
+    changes: list[tuple[Any, bool]] = [
+        (lambda work: users.update(work, jane, email="roe@example.com"), False),
+        (lambda work: sign_on.sign_on(work, SignOn("third@example.com", "u-1", None, {})), True),
     ]
     await make.run("UPDATE users SET uid = 'u-1' WHERE id = :id", id=jane)
-    for change in changes:
+    for change, is_confirmed in changes:
         await make.run("UPDATE users SET email_confirmed_at = created_at WHERE id = :id", id=jane)
 
         await make.act(change)
 
-        assert (await user_row(make, jane))["email_confirmed_at"] is None
+        assert ((await user_row(make, jane))["email_confirmed_at"] is not None) is is_confirmed
     assert [json.loads(event["body"]) for event in await make.facts("user.email_changed")] == [
         {"old_email": EMAIL, "new_email": "roe@example.com"},
         {"old_email": "roe@example.com", "new_email": "third@example.com"},

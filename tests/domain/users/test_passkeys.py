@@ -1,15 +1,22 @@
 """Passkeys: added, found, used and deleted, by their user only and in their portal only."""
 
 import asyncio
+import secrets
 from contextlib import closing
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from app.application import Application
+from app.background import delete_expired_sign_ins
 from app.domain.errors import Conflict, Forbidden, NotFound, ValidationFailed
 from app.domain.permissions import Actor
-from app.domain.users import deletion, passkeys
+from app.domain.posts import devices
+from app.domain.users import deletion, passkeys, sessions
 from app.domain.users.passkeys import MAX_PASSKEYS, StoredPasskey
 from app.settings import Settings
+from tests.conftest import TestClock
 from tests.support.concurrency import ConcurrentWriter
 from tests.support.factory import Factory
 
@@ -36,8 +43,21 @@ async def find(make: Factory, credential: str, *, portal: int | None = None) -> 
     return await make.act(lambda work: passkeys.find_by_credential(work, credential), portal=portal)
 
 
-async def use(make: Factory, passkey: int, count: int, *, portal: int | None = None) -> None:
-    await make.act(lambda work: passkeys.record_use(work, passkey, sign_count=count), portal=portal)
+def record_use(passkey: StoredPasskey, count: int, *, challenge: str = "") -> Any:
+    """The rule. Each challenge is another one by default."""
+    return lambda work: passkeys.record_use(
+        work,
+        passkey,
+        sign_count=count,
+        challenge=challenge or secrets.token_hex(),
+        expires_at=work.now + timedelta(minutes=10),
+    )
+
+
+async def use(make: Factory, count: int, *, challenge: str = "") -> None:
+    passkey = await find(make, "credential")
+    assert passkey is not None
+    await make.act(record_use(passkey, count, challenge=challenge))
 
 
 async def test_a_passkey_is_added_found_listed_and_deleted(make: Factory, jane: int) -> None:
@@ -58,13 +78,13 @@ async def test_a_passkey_is_added_found_listed_and_deleted(make: Factory, jane: 
 
 
 async def test_the_counter_of_a_passkey_must_grow(make: Factory, jane: int) -> None:
-    passkey = await add(make, jane, count=7)
-    await use(make, passkey, 8)
+    await add(make, jane, count=7)
+    await use(make, 8)
 
     for count in (8, 7, 0):
         with pytest.raises(Conflict, match="replayed"):
-            await use(make, passkey, count)
-    await use(make, passkey, 2**32 - 1)
+            await use(make, count)
+    await use(make, 2**32 - 1)
 
     found = await find(make, "credential")
     assert found is not None
@@ -73,25 +93,61 @@ async def test_the_counter_of_a_passkey_must_grow(make: Factory, jane: int) -> N
     assert listed[0].last_used_at is not None
 
 
-async def test_a_passkey_that_does_not_count_is_used_again(make: Factory, jane: int) -> None:
-    passkey = await add(make, jane)
+async def test_a_passkey_that_does_not_count_is_used_again_for_another_challenge(make: Factory, jane: int) -> None:
+    await add(make, jane)
 
-    await use(make, passkey, 0)
-    await use(make, passkey, 0)
-    await use(make, passkey, 1)
+    await use(make, 0)
+    await use(make, 0)
+    await use(make, 1)
 
     with pytest.raises(Conflict, match="replayed"):
-        await use(make, passkey, 0)
+        await use(make, 0)
+
+
+async def test_a_challenge_signs_in_once(make: Factory, jane: int, clock: TestClock, server: Application) -> None:
+    clock.set(clock())
+    await add(make, jane)
+    await use(make, 0, challenge="signed")
+
+    for _ in range(2):
+        with pytest.raises(Conflict, match="replayed"):
+            await use(make, 0, challenge="signed")
+        clock.advance(minutes=10)
+        await delete_expired_sign_ins(server.database)
+    await use(make, 0, challenge="another")
 
 
 async def test_of_concurrent_uses_with_one_counter_one_succeeds(make: Factory, jane: int, settings: Settings) -> None:
     passkey = await add(make, jane)
     with closing(ConcurrentWriter(settings, make.portal, 3)) as write:
-        results = await asyncio.to_thread(write, *[lambda work: passkeys.record_use(work, passkey, sign_count=1)] * 3)
+        results = await asyncio.to_thread(write, *[record_use(StoredPasskey(passkey, jane, "key", 0), 1)] * 3)
 
     assert sorted(str(getattr(result, "code", result)) for result in results) == [
         "None", "passkey.replayed", "passkey.replayed",
     ]  # fmt: skip
+
+
+async def test_passkeys_of_one_user_sign_in_at_the_same_time(make: Factory, jane: int, settings: Settings) -> None:
+    """PostgreSQL would end one of two transactions that wait for each other, and it would be called again."""
+    number, calls = 4, []
+    stored = [StoredPasskey(await add(make, jane, f"credential {each}"), jane, "key", 0) for each in range(number)]
+
+    def sign_in(passkey: StoredPasskey) -> Any:
+        def run(work: Any) -> None:
+            calls.append(passkey.id)
+            record_use(passkey, 0)(work)
+            sessions.create(work, user_id=jane, method="passkey", user_agent="")
+            devices.claim(work, user_id=jane, device_digest=str(passkey.id))
+
+        return run
+
+    with closing(ConcurrentWriter(settings, make.portal, number)) as write:
+        for _ in range(3):
+            calls.clear()
+            results = await asyncio.to_thread(write, *map(sign_in, stored))
+
+            assert results == [None] * number
+            assert sorted(calls) == [passkey.id for passkey in stored]
 
 
 async def test_a_passkey_is_of_its_user_and_portal_only(make: Factory, jane: int) -> None:
@@ -118,7 +174,7 @@ async def test_a_passkey_is_of_its_user_and_portal_only(make: Factory, jane: int
     assert await make.act(lambda work: passkeys.list_of_user(work, jane), portal=other) == []
     for rule in (
         lambda work: passkeys.delete_passkey(work, passkey, user_id=jane),
-        lambda work: passkeys.record_use(work, passkey, sign_count=1),
+        record_use(StoredPasskey(passkey, jane, "key", 0), 1),
     ):
         with pytest.raises((NotFound, Conflict)):
             await make.act(rule, portal=other)

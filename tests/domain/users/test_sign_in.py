@@ -11,12 +11,19 @@ import pytest
 from app.application import Application
 from app.background import delete_expired_sign_ins
 from app.domain.errors import Conflict, NotFound
+from app.domain.notifications.content import Content
 from app.domain.users import deletion, sessions, sign_in, users
 from app.domain.users.sign_in import Credentials
-from app.domain.users.sign_in_requests import MAX_ATTEMPTS, MAX_BATCH, RequestOwner
+from app.domain.users.sign_in_requests import (
+    MAX_ATTEMPTS,
+    MAX_BATCH,
+    MAX_DAILY_WRONG_CODES,
+    MAX_HOURLY_REQUESTS,
+    RequestOwner,
+)
 from app.settings import Settings
 from tests.conftest import TestClock
-from tests.support.account_mail import queue_account_mail
+from tests.support.account_mail import load_mail, queue_account_mail
 from tests.support.concurrency import ConcurrentWriter
 from tests.support.factory import Factory
 
@@ -29,12 +36,20 @@ async def jane(make: Factory) -> int:
     return await make.user(email=EMAIL)
 
 
-async def request(make: Factory, *, browser: str = BROWSER, email: str = EMAIL) -> tuple[str, str]:
+async def forget_requests(make: Factory) -> None:
+    """Let the next request be made, whenever the last one was."""
+    await make.run("UPDATE sign_in_requests SET created_at = '2026-01-01 00:00:00.000000'")
+
+
+async def request(
+    make: Factory, *, browser: str = BROWSER, email: str = EMAIL, keeps_former: bool = False
+) -> tuple[str, str]:
     """Ask for an email, and return its token and its code."""
-    await make.run("UPDATE users SET sign_in_requested_at = NULL")
+    if not keeps_former:
+        await forget_requests(make)
     await make.act(lambda work: sign_in.request(work, email, browser_token=browser))
     mail = [each for each in await queue_account_mail(make) if each.kind == "sign_in"]
-    return mail[0].values["token"], mail[0].values["code"]
+    return mail[-1].values["token"], mail[-1].values["code"]
 
 
 async def use_link(make: Factory, token: str, *, browser: str | None = None) -> RequestOwner:
@@ -73,7 +88,9 @@ async def test_the_credentials_of_an_address_are_found_in_its_portal(make: Facto
     await make.run("UPDATE users SET password_hash = 'the hash', blocked_at = created_at WHERE id = :id", id=jane)
 
     found = {
-        email: await make.act(lambda work, email=email: sign_in.find_by_email(work, email), portal=portal)
+        email: await make.act(
+            lambda work, email=email: sign_in.find_by_email(work, email, sends_mail=True), portal=portal
+        )
         for email, portal in (
             (" JANE@example.com", make.portal),
             ("roe@example.com", make.portal),
@@ -85,10 +102,10 @@ async def test_the_credentials_of_an_address_are_found_in_its_portal(make: Facto
     }
 
     assert found == {
-        " JANE@example.com": Credentials(jane, "the hash"),
-        "roe@example.com": Credentials(without_password, None),
-        "other@example.com": Credentials(None, None),
-        **dict.fromkeys((EMAIL, "\0", "\ud800"), Credentials(None, None)),
+        " JANE@example.com": Credentials(jane, "the hash", True),
+        "roe@example.com": Credentials(without_password, None, True),
+        "other@example.com": Credentials(None, None, False),
+        **dict.fromkeys((EMAIL, "\0", "\ud800"), Credentials(None, None, False)),
     }
     assert "the hash" not in repr(found[" JANE@example.com"])
 
@@ -101,7 +118,9 @@ async def test_a_verified_password_signs_in_and_an_outdated_hash_is_replaced(
     other = await make.act(lambda work: sessions.create(work, user_id=jane, method="link", user_agent=""))
 
     token = await make.act(
-        lambda work: sign_in.complete(work, Credentials(jane, "the hash"), new_hash=new_hash, user_agent="Firefox")
+        lambda work: sign_in.complete(
+            work, Credentials(jane, "the hash", True), sends_mail=True, new_hash=new_hash, user_agent="Firefox"
+        )
     )
 
     session = await make.row("SELECT method, user_agent FROM sessions WHERE digest = :digest", digest=sha256(token))
@@ -125,22 +144,25 @@ def sha256(token: str) -> str:
         ("deleted_at = created_at, email = NULL", "sign_in.changed"),
         ("blocked_at = created_at", "sign_in.blocked"),
         ("awaits_approval = TRUE", "sign_in.awaits_approval"),
+        ("signed_up_at = created_at", "sign_in.unconfirmed"),
     ],
 )
 async def test_a_user_who_changed_meanwhile_is_not_signed_in(make: Factory, jane: int, change: str, code: str) -> None:
     await make.run("UPDATE users SET password_hash = 'the hash' WHERE id = :id", id=jane)
-    credentials = await make.act(lambda work: sign_in.find_by_email(work, EMAIL))
+    credentials = await make.act(lambda work: sign_in.find_by_email(work, EMAIL, sends_mail=True))
     await make.run(f"UPDATE users SET {change} WHERE id = :id", id=jane)
 
-    for each in (credentials, Credentials(None, None)):
+    for each in (credentials, Credentials(None, None, False)):
         with pytest.raises(Conflict, match=code if each == credentials else "changed"):
-            await make.act(lambda work, each=each: sign_in.complete(work, each, new_hash="new", user_agent=""))
+            await make.act(
+                lambda work, each=each: sign_in.complete(work, each, sends_mail=True, new_hash="new", user_agent="")
+            )
 
     assert await make.rows("SELECT id FROM sessions") == []
     assert await make.value("SELECT count(*) FROM users WHERE password_hash = 'new'") == 0
 
 
-async def test_an_email_is_requested_for_a_known_address_at_most_once_in_five_minutes(
+async def test_a_browser_gets_one_email_for_a_known_address_in_five_minutes(
     make: Factory, jane: int, clock: TestClock
 ) -> None:
     clock.set(clock())
@@ -150,10 +172,41 @@ async def test_an_email_is_requested_for_a_known_address_at_most_once_in_five_mi
         for email in (" JANE@example.com ", "nobody@example.com", "other@example.com", "", "\0", "\ud800"):
             await make.act(lambda work, email=email: sign_in.request(work, email, browser_token=BROWSER))
 
+    rows = await make.rows("SELECT id, user_id, email, link_digest, browser_digest FROM sign_in_requests ORDER BY id")
+    assert [tuple(row.values())[1:] for row in rows] == [(jane, EMAIL, None, sha256(BROWSER))] * 2
     events = await make.facts("user.sign_in_requested")
     assert [(event["subject_id"], json.loads(event["body"])) for event in events] == [
-        (jane, {"browser": sha256(BROWSER)})
-    ] * 2
+        (jane, {"request": row["id"]}) for row in rows
+    ]
+
+
+async def test_requests_of_another_browser_hold_back_nobody(make: Factory, jane: int, clock: TestClock) -> None:
+    clock.set(clock())
+    await make.act(lambda work: sign_in.request(work, EMAIL, browser_token="a stranger's"))
+
+    token, code = await request(make, keeps_former=True)
+
+    owner = await use_code(make, code)
+    assert owner is not None
+    assert owner.user_id == jane
+    assert await reason(make, token) == "token.used"
+
+
+async def test_a_user_gets_ten_emails_an_hour_and_each_link_works_everywhere(
+    make: Factory, jane: int, clock: TestClock
+) -> None:
+    clock.set(clock())
+
+    async def send(browser: str) -> list[str]:
+        await make.act(lambda work: sign_in.request(work, EMAIL, browser_token=browser))
+        return [mail.token for mail in await queue_account_mail(make)]
+
+    sent = [await send(f"browser {number}") for number in range(MAX_HOURLY_REQUESTS + 2)]
+    assert [len(tokens) for tokens in sent] == [1] * MAX_HOURLY_REQUESTS + [0, 0]
+    clock.advance(minutes=14)
+    assert (await use_link(make, sent[0][0], browser="Jane's")).user_id == jane
+    clock.advance(minutes=46)
+    assert len(await send("Jane's")) == 1
 
 
 async def test_of_concurrent_requests_one_is_recorded(make: Factory, jane: int, settings: Settings) -> None:
@@ -166,13 +219,13 @@ async def test_of_concurrent_requests_one_is_recorded(make: Factory, jane: int, 
 @pytest.mark.parametrize("change", ["blocked_at = created_at", "deleted_at = created_at, email = NULL"])
 async def test_nothing_is_sent_to_a_user_who_may_not_sign_in(make: Factory, jane: int, change: str) -> None:
     await make.act(lambda work: sign_in.request(work, EMAIL, browser_token=BROWSER))
-    await make.run(f"UPDATE users SET {change}, sign_in_requested_at = NULL WHERE id = :id", id=jane)
+    await make.run(f"UPDATE users SET {change} WHERE id = :id", id=jane)
 
-    await make.act(lambda work: sign_in.request(work, EMAIL, browser_token=BROWSER))
+    await make.act(lambda work: sign_in.request(work, EMAIL, browser_token="another"))
 
     assert len(await make.facts("user.sign_in_requested")) == 1
     assert await queue_account_mail(make) == []
-    assert await make.rows("SELECT id FROM sign_in_requests") == []
+    assert await make.rows("SELECT id FROM sign_in_requests WHERE link_digest IS NOT NULL") == []
 
 
 async def test_only_digests_of_link_and_code_are_stored(make: Factory, jane: int) -> None:
@@ -236,6 +289,43 @@ async def test_the_fifth_attempt_counts(make: Factory, jane: int) -> None:
     owner = await use_code(make, code)
     assert owner is not None
     assert owner.user_id == jane
+
+
+async def enter_wrong_codes(make: Factory, number: int) -> tuple[str, str]:
+    """Enter them in as many requests as it takes, and return the token and the code of the last one."""
+    token, code = await request(make, keeps_former=True)
+    for attempt in range(number):
+        if attempt and attempt % MAX_ATTEMPTS == 0:
+            token, code = await request(make, browser=f"{BROWSER} {attempt}", keeps_former=True)
+        browser = BROWSER if attempt < MAX_ATTEMPTS else f"{BROWSER} {attempt // MAX_ATTEMPTS * MAX_ATTEMPTS}"
+        assert await use_code(make, wrong(code), browser=browser) is None
+    return token, code
+
+
+async def test_after_twenty_wrong_codes_of_a_day_only_links_sign_in(make: Factory, jane: int, clock: TestClock) -> None:
+    clock.set(clock())
+    _, former = await request(make, browser="Jane's")
+    await enter_wrong_codes(make, MAX_DAILY_WRONG_CODES)
+
+    assert await use_code(make, former, browser="Jane's") is None
+    await make.act(lambda work: sign_in.request(work, EMAIL, browser_token="a new one"))
+    (email,) = await queue_account_mail(make)
+    content = await load_mail(make, email)
+    assert isinstance(content, Content)
+    assert content.account is not None
+    assert (content.account.code, bool(content.account.link)) == (None, True)
+    assert (await use_link(make, email.token)).user_id == jane
+    clock.advance(days=1)
+    _, code = await request(make, browser="Jane's", keeps_former=True)
+    assert await use_code(make, code, browser="Jane's") is not None
+
+
+async def test_nineteen_wrong_codes_and_any_right_ones_are_not_too_many(make: Factory, jane: int) -> None:
+    _, right = await request(make, browser="Jane's")
+    assert await use_code(make, right, browser="Jane's") is not None
+    _, code = await enter_wrong_codes(make, MAX_DAILY_WRONG_CODES - 1)
+
+    assert await use_code(make, code, browser=f"{BROWSER} 15") is not None
 
 
 async def test_link_and_code_are_valid_for_fifteen_minutes(make: Factory, jane: int, clock: TestClock) -> None:

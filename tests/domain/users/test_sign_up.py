@@ -51,8 +51,6 @@ async def test_an_open_portal_lets_everybody_sign_up(make: Factory) -> None:
     assert (row["email_key"], row["name"], row["role"], row["password_hash"]) == (EMAIL, "Jane Roe", "user", "hash")
     assert (bool(row["awaits_approval"]), row["email_confirmed_at"]) == (False, None)
     assert await kinds(make) == ["user.registered", "user.sign_in_requested"]
-    credentials = await make.act(lambda work: sign_in.find_by_email(work, EMAIL))
-    await make.act(lambda work: sign_in.complete(work, credentials, new_hash=None, user_agent=""))
 
 
 async def test_an_address_that_is_known_gets_the_same_email_and_no_change(make: Factory, clock: TestClock) -> None:
@@ -63,7 +61,6 @@ async def test_an_address_that_is_known_gets_the_same_email_and_no_change(make: 
     await register(make, "JANE@example.com", name="Mallory", password="another", browser="another")
 
     after = dict(await user_row(make))
-    assert after.pop("sign_in_requested_at") != before.pop("sign_in_requested_at")
     assert after == before
     assert await kinds(make) == ["user.registered", "user.sign_in_requested", "user.sign_in_requested"]
     emails = await queue_account_mail(make)
@@ -185,7 +182,7 @@ async def test_of_concurrent_sign_ups_with_one_address_one_creates_the_user(make
     assert results == [None] * 3
     row = await user_row(make)
     assert row["password_hash"] == f"hash {row['name'][-1]}"
-    assert await kinds(make) == ["user.registered", "user.sign_in_requested"]
+    assert await kinds(make) == ["user.registered", *["user.sign_in_requested"] * 3]
 
 
 @pytest.mark.parametrize(

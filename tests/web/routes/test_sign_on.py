@@ -1,5 +1,7 @@
 """/sso: the pages of single sign-on, and what becomes of the token."""
 
+import asyncio
+import secrets
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,11 +12,13 @@ from joserfc.jwk import OctKey
 
 from app.adapters.encryption import SecretCipher
 from app.application import Application
-from app.domain.users import sign_on
+from app.domain.users import sign_in, sign_on
+from app.web.routes.portal.sign_in import STALE_FORM
 from app.web.safe_paths import safe_path
 from tests.conftest import TestClock
 from tests.support.clients import Client
 from tests.support.factory import Factory
+from tests.support.forms import hidden_fields, send_form
 
 SECRET = "a secret of single sign-on, 0123456789"
 
@@ -33,7 +37,8 @@ async def enabled(make: Factory, server: Application) -> None:
 
 
 def token(clock: TestClock, **claims: Any) -> str:
-    times = {"iat": int(clock().timestamp())}
+    """A new token each time, as a server makes them that gives each an id."""
+    times = {"iat": int(clock().timestamp()), "jti": secrets.token_hex()}
     known = {"email": "jane@example.com", "uid": "u-1", "name": "Jane Roe"}
     return jwt.encode({"alg": "HS256"}, times | known | claims, OctKey.import_key(SECRET))
 
@@ -107,9 +112,141 @@ async def test_a_blocked_user_and_a_taken_address_are_refused(visitor: Client, m
 async def test_only_get_with_a_token_signs_on(visitor: Client, make: Factory, clock: TestClock) -> None:
     assert (await visitor.get("/sso")).status_code == 403
     assert (await visitor.get("/sso?token=")).status_code == 403
-    for verb in ("HEAD", "POST", "PUT", "DELETE"):
+    for verb in ("HEAD", "PUT", "DELETE"):
         assert (await visitor.request(verb, f"/sso?token={token(clock)}")).status_code == 405
+    # The form has the token in its fields.
+    assert (await visitor.post(f"/sso?token={token(clock)}")).status_code == 403
     assert await names(make) == ["Owner"]
+
+
+async def open_session(visitor: Client, make: Factory, user: int) -> None:
+    link = await make.act(lambda work: sign_in.create_link(work, user))
+    await send_form(visitor, "/sign-in/link", {}, page=f"/sign-in/link?token={link}")
+
+
+async def find_viewer(visitor: Client) -> str:
+    return (await visitor.get("/logout")).text.partition("You are signed in as <b>")[2].partition("</b>")[0]
+
+
+async def vote_anonymously(visitor: Client, make: Factory) -> int:
+    """Vote without an account, and return the id of the post."""
+    await make.run("UPDATE portals SET allows_anonymous_votes = TRUE")
+    post = await make.post()
+    path = f"/p/x-{await make.code(post)}"
+    fields = hidden_fields(await visitor.get(path), f"{path}/vote")
+    assert (await visitor.post(f"{path}/vote", data=fields)).status_code == 303
+    return post
+
+
+@pytest.mark.usefixtures("enabled")
+async def test_a_token_signs_in_once(visitor: Client, make: Factory, clock: TestClock) -> None:
+    sent = token(clock)
+    stranger = visitor.of(None, base="")
+
+    first = await visitor.get(f"/sso?token={sent}")
+    # A user who is signed in is led on: the address may be in the history of the browser.
+    again = await visitor.get(f"/sso?token={sent}&redirect=/roadmap")
+    stolen = await stranger.get(f"/sso?token={sent}")
+    header, _, signature = sent.rpartition(".")
+    other_form = await stranger.get(f"/sso?token={header}.{signature}=")
+
+    assert (first.status_code, again.status_code, again.headers["location"]) == (302, 302, "/roadmap")
+    assert [page.status_code for page in (stolen, other_form)] == [403, 403]
+    assert "The link was used already. Go back and sign in again." in stolen.text
+    assert await make.value("SELECT count(*) FROM sessions") == 1
+    assert (await stranger.get(f"/sso?token={token(clock)}")).status_code == 302
+
+
+@pytest.mark.usefixtures("enabled")
+async def test_of_two_browsers_at_the_same_time_one_uses_a_token(
+    visitor: Client, make: Factory, clock: TestClock
+) -> None:
+    sent = token(clock)
+
+    browsers = [visitor.of(None, base="") for _ in range(3)]
+    responses = await asyncio.gather(*[browser.get(f"/sso?token={sent}") for browser in browsers])
+
+    assert sorted(response.status_code for response in responses) == [302, 403, 403]
+    assert await make.value("SELECT count(*) FROM sessions") == 1
+
+
+@pytest.mark.usefixtures("enabled")
+async def test_another_user_who_is_signed_in_is_asked_first(visitor: Client, make: Factory, clock: TestClock) -> None:
+    await open_session(visitor, make, make.owner)
+    before = await make.value("SELECT id FROM sessions")
+
+    page = await visitor.get(f"/sso?token={token(clock)}&redirect=/roadmap%3Fa=1")
+
+    assert page.status_code == 200
+    assert "<h1>Sign in as Jane Roe?</h1>" in page.text
+    assert "You are signed in as <b>Owner</b>, and will be signed out." in page.text
+    assert "posts and votes" not in page.text
+    assert_private(page)
+    assert await make.value("SELECT id FROM sessions") == before
+    assert await find_viewer(visitor) == "Owner"
+
+    response = await visitor.post("/sso", data=hidden_fields(page, "/sso"))
+
+    assert (response.status_code, response.headers["location"]) == (303, "/roadmap?a=1")
+    assert_private(response)
+    assert await find_viewer(visitor) == "Jane Roe"
+    assert await make.value("SELECT count(*) FROM sessions WHERE id = :id", id=before) == 0
+
+
+@pytest.mark.usefixtures("enabled")
+async def test_a_link_takes_no_votes_of_the_browser_without_a_question(
+    visitor: Client, make: Factory, clock: TestClock
+) -> None:
+    post = await vote_anonymously(visitor, make)
+
+    page = await visitor.get(f"/sso?token={token(clock)}", headers={"sec-fetch-site": "cross-site"})
+
+    assert page.status_code == 200
+    assert "The posts and votes of this browser become those of <b>Jane Roe</b>." in page.text
+    assert await make.value("SELECT user_id FROM votes WHERE post_id = :id", id=post) is None
+    assert await make.rows("SELECT id FROM sessions") == []
+
+    assert (await visitor.post("/sso", data=hidden_fields(page, "/sso"))).status_code == 303
+
+    jane = await make.value("SELECT id FROM users WHERE uid = 'u-1'")
+    assert await make.value("SELECT user_id FROM votes WHERE post_id = :id", id=post) == jane
+
+
+@pytest.mark.usefixtures("enabled")
+@pytest.mark.parametrize(("csrf", "site", "status"), [("x", "same-origin", 422), (None, "cross-site", 403)])
+async def test_another_site_cannot_confirm_the_sign_in(
+    visitor: Client, make: Factory, clock: TestClock, csrf: str | None, site: str, status: int
+) -> None:
+    await open_session(visitor, make, make.owner)
+    page = await visitor.get(f"/sso?token={token(clock)}&redirect=/roadmap")
+    fields = hidden_fields(page, "/sso")
+
+    refused = await visitor.post(
+        "/sso", data={**fields, "csrf": csrf or fields["csrf"]}, headers={"sec-fetch-site": site}
+    )
+
+    assert refused.status_code == status
+    assert await find_viewer(visitor) == "Owner"
+    if status == 422:
+        assert STALE_FORM in refused.text
+        assert (await visitor.post("/sso", data=hidden_fields(refused, "/sso"))).headers["location"] == "/roadmap"
+
+
+@pytest.mark.usefixtures("enabled")
+async def test_who_signed_up_with_the_address_of_the_user_is_signed_out(
+    visitor: Client, make: Factory, clock: TestClock
+) -> None:
+    stranger = visitor.of(None, base="")
+    user = await make.user(email="jane@example.com", name="Mallory")
+    await make.run("UPDATE users SET signed_up_at = created_at, password_hash = 'hash' WHERE id = :id", id=user)
+    await open_session(stranger, make, user)
+
+    await visitor.get(f"/sso?token={token(clock)}")
+
+    assert await find_viewer(visitor) == "Jane Roe"
+    assert await find_viewer(stranger) == ""
+    row = await make.row("SELECT password_hash, email_confirmed_at FROM users WHERE id = :id", id=user)
+    assert (row["password_hash"], row["email_confirmed_at"] is not None) == (None, True)
 
 
 async def test_without_a_secret_there_is_no_such_page(visitor: Client, clock: TestClock) -> None:

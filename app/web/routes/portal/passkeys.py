@@ -74,7 +74,7 @@ def router(
             return await refuse_sign_in(request, viewer, next_path, _NOT_VALID)
         passkey = stored
         try:
-            sign_count = passkeys.finish_sign_in(
+            signature = passkeys.finish_sign_in(
                 site,
                 browser=viewer.device_token,
                 ticket=form.get("ticket", ""),
@@ -87,7 +87,13 @@ def router(
             return await refuse_sign_in(request, viewer, next_path, _NOT_VALID)
 
         def act(work: UnitOfWork) -> SignIn:
-            stored_passkeys.record_use(work, passkey.id, sign_count=sign_count)
+            stored_passkeys.record_use(
+                work,
+                passkey,
+                sign_count=signature.sign_count,
+                challenge=signature.challenge,
+                expires_at=signature.expires_at,
+            )
             return browser_sessions.open(work, request, viewer, user_id=passkey.user_id, method="passkey")
 
         try:

@@ -185,6 +185,7 @@ class PostPages:
                 _show_comment(viewer, comment, depth, body)
                 for (comment, depth), body in zip(threaded, comments, strict=True)
             ],
+            status_row=next((row for row in viewer.statuses if row["name"] == post.status), None),
             timeline=_show_timeline(viewer, page),
             pictures=[self._file_path(viewer, page, name) for name in _list_pictures(post)],
             files=[

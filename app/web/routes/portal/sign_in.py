@@ -16,6 +16,7 @@ from app.adapters.translations import N_
 from app.domain.errors import Conflict
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import emails, identity_providers, sign_in
+from app.domain.users.address_confirmation import may_skip_confirmation
 from app.domain.users.sign_in_requests import CODE_DIGITS
 from app.web.account_limit import AccountLimit
 from app.web.browser_sessions import BrowserSessions, SignIn
@@ -41,7 +42,12 @@ REFUSALS: Final = {
     "sign_in.blocked": N_("This account is blocked."),
     "sign_in.awaits_approval": N_("The team has not approved this account yet. You get an email when it has."),
 }
-WRONG_PASSWORD: Final = N_("The address or the password is wrong.")
+WRONG_PASSWORD: Final = N_(
+    "The address or the password is wrong, or you have not confirmed the address yet. Leave the password empty to get "
+    "a code by email, which also confirms the address."
+)
+"""The same for each reason: whoever signs up with an address must not learn whether it had an account before."""
+WRONG_PASSWORD_WITHOUT_MAIL: Final = N_("The address or the password is wrong.")
 _TOO_MANY_PASSWORDS: Final = N_(
     "Too many wrong passwords for this address. Try again in %(minutes)s, or in a browser in which you have signed in "
     "before. Every other way to sign in still works, such as a code by email: leave the password empty to get one."
@@ -50,7 +56,9 @@ _TOO_MANY_PASSWORDS_WITHOUT_MAIL: Final = N_(
     "Too many wrong passwords for this address. Try again in %(minutes)s, or in a browser in which you have signed in "
     "before. Every other way to sign in still works."
 )
-_WRONG_CODE: Final = N_("This code is wrong, was used, or came more than 15 minutes ago.")
+_WRONG_CODE: Final = N_(
+    "This code is wrong, was used, or came more than 15 minutes ago. The link of the email works as well."
+)
 _MALFORMED_CODE: Final = N_("The code has six digits.")
 _CODE: Final = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 
@@ -134,6 +142,7 @@ class SignInPages:
             code=code,
             has_password=has_password,
             needs_approval=viewer.portal["sign_up"] == "approval",
+            can_use_password=may_skip_confirmation(viewer.portal, sends_mail=self._pages.sends_mail),
             errors=errors or {},
         )
 
@@ -269,25 +278,30 @@ def router(
                 errors={"form": translate(viewer.locale, message, minutes=minutes)},
             )
         context = viewer.operator_context
-        credentials = await database.read(lambda work: sign_in.find_by_email(work, email), context)
+        credentials = await database.read(
+            lambda work: sign_in.find_by_email(work, email, sends_mail=pages.sends_mail), context
+        )
         verification = await passwords.verify(password, credentials.password_hash)
 
         def complete(work: UnitOfWork) -> SignIn:
             token = sign_in.complete(
                 work,
                 credentials,
+                sends_mail=pages.sends_mail,
                 new_hash=verification.new_hash,
                 user_agent=request.headers.get("user-agent", ""),
                 former_token=viewer.session_token or None,
             )
             return browser_sessions.claim(work, viewer, token, user_id=credentials.user_id or 0)
 
-        message = WRONG_PASSWORD
-        if verification.is_valid:
+        wrong = WRONG_PASSWORD if pages.sends_mail else WRONG_PASSWORD_WITHOUT_MAIL
+        message = wrong
+        # Without a write, as for a wrong one: the time of the response must not tell.
+        if verification.is_valid and credentials.is_enough:
             try:
                 signed_in = await database.write(complete, context)
             except Conflict as error:
-                message = REFUSALS.get(error.code, WRONG_PASSWORD)
+                message = REFUSALS.get(error.code, wrong)
             else:
                 await account_limit.forget(portal_id, key, browser=browser)
                 return await sign_in_pages.finish(request, viewer, signed_in, next_path)

@@ -11,6 +11,7 @@ import pytest
 
 from app.adapters.passkeys import MAX_SECONDS
 from app.domain.users import sign_in
+from app.web.cookies import DEVICE
 from tests.conftest import TestClock
 from tests.support.authenticator import USER_PRESENT, Authenticator
 from tests.support.clients import HOST, Client
@@ -96,15 +97,21 @@ async def test_a_device_that_does_not_count_can_be_used_again(visitor: Client, m
     assert await session_count(make) == 2
 
 
-async def test_a_signature_is_used_once(visitor: Client, member: Client, make: Factory) -> None:
-    device = Authenticator(HOST)
+@pytest.mark.parametrize("counts", [True, False])
+async def test_a_signature_is_used_once(visitor: Client, member: Client, make: Factory, counts: bool) -> None:
+    device = Authenticator(HOST, counts=counts)
     await add(member, device)
     shown = await visitor.get("/login")
     fields = {**hidden_fields(shown, SIGN_IN), "credential": device.sign(read_options(shown))}
 
+    device_cookie = f"{DEVICE}={visitor.cookies[DEVICE]}"
+
     responses = await asyncio.gather(*[visitor.post(SIGN_IN, data=fields) for _ in range(2)])
+    # Somebody has recorded the request, with its cookie.
+    again = await visitor.of(None, base="").post(SIGN_IN, data=fields, headers={"cookie": device_cookie})
 
     assert sorted(response.status_code for response in responses) == [303, 422]
+    assert (again.status_code, messages(again)[-1]) == (422, NOT_VALID)
     assert await session_count(make) == 1
 
 

@@ -158,6 +158,10 @@ def sign_with_the_secret(provider: OpenIdProvider) -> None:
     provider.algorithm, provider.signing_key = "HS256", OctKey.import_key(CLIENT_SECRET)
 
 
+def offer_no_accepted_algorithm(provider: OpenIdProvider) -> None:
+    provider.metadata["id_token_signing_alg_values_supported"] = ["HS256"]
+
+
 def change_token(**claims: Any) -> Callable[[OpenIdProvider], None]:
     return lambda provider: provider.token_claims.update(claims)
 
@@ -168,6 +172,7 @@ def change_token(**claims: Any) -> Callable[[OpenIdProvider], None]:
         give_user_info_of_another,
         sign_with_another_key,
         sign_with_the_secret,
+        offer_no_accepted_algorithm,
         change_token(iss="https://evil.example"),
         change_token(aud="another client"),
         change_token(nonce="another"),

@@ -25,7 +25,10 @@ from tests.support.factory import Factory
 from tests.support.forms import hidden_fields, messages, read_csrf, send_form
 from tests.web.routes.portal.sign_in_forms import EMAIL, HASH, PASSWORD, find_viewer, sign_in
 
-WRONG = "The address or the password is wrong."
+WRONG = (
+    "The address or the password is wrong, or you have not confirmed the address yet. Leave the password empty to get "
+    "a code by email, which also confirms the address."
+)
 STALE = "This form was open for too long, or your browser keeps no cookies. Nothing is lost: send it again."
 
 
@@ -36,7 +39,7 @@ def quick_requests(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def request_code(visitor: Client, make: Factory, *, target: str = "/") -> tuple[httpx.Response, str]:
     """The page that waits for the code, and the code of the email."""
-    await make.run("UPDATE users SET sign_in_requested_at = NULL")
+    await make.run("UPDATE sign_in_requests SET created_at = '2026-01-01 00:00:00.000000'")
     page = await sign_in(visitor, password="", target=target)
     [mail] = [each for each in await queue_account_mail(make) if each.kind == "sign_in"]
     return page, mail.values["code"]
@@ -186,7 +189,9 @@ async def test_a_code_is_valid_in_the_browser_that_asked_for_it(visitor: Client,
     elsewhere = await send_form(other, "/login/code", {"code": code})
 
     assert elsewhere.status_code == 422
-    assert messages(elsewhere) == ["This code is wrong, was used, or came more than 15 minutes ago."]
+    assert messages(elsewhere) == [
+        "This code is wrong, was used, or came more than 15 minutes ago. The link of the email works as well."
+    ]
     assert await session_count(make) == 0
     assert (await enter_code(visitor, waiting, code)).status_code == 303
 

@@ -1,6 +1,7 @@
 """Signing up, as the settings of the portal allow."""
 
 import json
+import re
 from typing import Any
 
 import httpx
@@ -61,13 +62,44 @@ async def test_an_account_is_created_and_the_code_of_the_email_signs_in(
     assert confirmed["password_hash"] == user["password_hash"]
 
 
-async def test_the_password_signs_in_without_any_email(visitor: Client, make: Factory, clock: TestClock) -> None:
-    page = await sign_up(visitor, clock)
-    assert '<a class="link-button" href="/login">Use the password</a>' in page.text
+@pytest.mark.parametrize("restriction", ["", "is_private = TRUE", "sign_up_domains = '[\"example.com\"]'"])
+async def test_the_password_of_an_address_that_is_not_confirmed_is_as_good_as_a_wrong_one(
+    visitor: Client, make: Factory, clock: TestClock, restriction: str
+) -> None:
+    """Whoever signs up learns neither whether there was an account before, nor what a private portal has."""
+    known = await make.user(email="known@example.com")
+    await make.run(
+        "UPDATE users SET password_hash = 'x', signed_up_at = created_at, email_confirmed_at = created_at "
+        "WHERE id = :id",
+        id=known,
+    )
+    if restriction:
+        await make.run(f"UPDATE portals SET {restriction}")
+    pages = []
+    for email in ("known@example.com", EMAIL):
+        browser = visitor.of(None, base="")
+        await sign_up(browser, clock, email=email)
+        page = await send_form(browser, "/login", {"email": email, "password": FIELDS["password"]})
+        secrets = hidden_fields(page, "/login")["csrf"], email
+        pages.append((page.status_code, _without_secrets(page.text, *secrets)))
 
-    response = await send_form(visitor, "/login", {"email": EMAIL, "password": FIELDS["password"]})
+    assert pages[0] == pages[1]
+    assert pages[0][0] == 422
+    assert await make.rows("SELECT id FROM sessions") == []
+    # The code of the email confirms the address, and from then on the password signs in.
+    [*_, mail] = [each for each in await queue_account_mail(make) if each.kind == "sign_in"]
+    waiting = await browser.get("/login/code")
+    fields = {**hidden_fields(waiting, "/login/code"), "code": mail.values["code"]}
+    assert (await browser.post("/login/code", data=fields)).status_code == 303
+    again = await send_form(visitor, "/login", {"email": EMAIL, "password": FIELDS["password"]})
+    assert again.status_code == 303
 
-    assert response.status_code == 303
+
+def _without_secrets(text: str, *secrets: str) -> str:
+    """The page without what differs at each visit."""
+    for secret in secrets:
+        text = text.replace(secret, "")
+    return re.sub(r'(data-options|name="ticket" value)="[^"]*"', "", text)
 
 
 async def test_an_existing_address_is_not_revealed(

@@ -8,13 +8,14 @@ import pytest_asyncio
 
 from app.application import Application
 from app.domain.users import sessions
+from app.domain.users import sign_in as domain_sign_in
 from app.settings import Settings
 from app.web import response_time
 from tests.conftest import TestClock
 from tests.support.clients import Client
 from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
-from tests.support.forms import hidden_fields, messages, read_csrf
+from tests.support.forms import hidden_fields, messages, read_csrf, send_form
 from tests.web.routes.portal.profile_forms import send
 from tests.web.routes.portal.sign_in_forms import EMAIL, PASSWORD, find_viewer, sign_in
 
@@ -96,6 +97,27 @@ async def test_who_signs_up_chooses_a_password_and_signs_in_with_it(
     assert "<h1>Now sign in</h1>" in created.text
     assert 'href="/login?next=/roadmap"' in created.text
     assert (await sign_in(visitor, target="/roadmap")).headers["location"] == "/roadmap"
+    assert await find_viewer(visitor) == "Jane Roe"
+
+
+@pytest.mark.parametrize("restriction", ["is_private = TRUE", "sign_up_domains = '[\"example.com\"]'"])
+async def test_nobody_opens_a_restricted_portal_with_an_address_that_is_not_confirmed(
+    visitor: Client, make: Factory, clock: TestClock, restriction: str
+) -> None:
+    await make.run(f"UPDATE portals SET {restriction}")
+    fields = hidden_fields(await visitor.get("/register"), "/register")
+    clock.advance(seconds=5)
+    typed = {**fields, "name": "Jane Roe", "email": EMAIL, "password": PASSWORD}
+
+    created = await visitor.post("/register", data=typed)
+    refused = await sign_in(visitor)
+
+    assert (created.status_code, "<code>earshot users sign-in-link</code>" in created.text) == (200, True)
+    assert (refused.status_code, messages(refused)) == (422, ["The address or the password is wrong."])
+    user = await make.value("SELECT id FROM users WHERE email = :email", email=EMAIL)
+    link = await make.act(lambda work: domain_sign_in.create_link(work, user))
+    path = f"/sign-in/link?token={link}"
+    assert (await send_form(visitor, "/sign-in/link", {}, page=path)).status_code == 303
     assert await find_viewer(visitor) == "Jane Roe"
 
 

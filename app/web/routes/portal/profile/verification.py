@@ -147,9 +147,8 @@ class _Verification:
         refusal = {"form": visit.translate(_NOT_VALID)}
         if passkey is None or site is None or passkey.user_id != visit.user_id:
             return await self.show(visit, next_path, errors=refusal)
-        passkey_id = passkey.id
         try:
-            sign_count = self._passkeys.finish_sign_in(
+            signature = self._passkeys.finish_sign_in(
                 site,
                 browser=visit.user.csrf_key,
                 ticket=form.get("ticket", ""),
@@ -161,7 +160,13 @@ class _Verification:
             return await self.show(visit, next_path, errors=refusal)
 
         def renew(work: UnitOfWork) -> SignIn:
-            stored_passkeys.record_use(work, passkey_id, sign_count=sign_count)
+            stored_passkeys.record_use(
+                work,
+                passkey,
+                sign_count=signature.sign_count,
+                challenge=signature.challenge,
+                expires_at=signature.expires_at,
+            )
             return self._renew(work, visit, "passkey")
 
         try:
