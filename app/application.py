@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from app.adapters.csrf_tokens import CsrfTokens
 from app.adapters.database import Clock, utc_now
+from app.adapters.device_tokens import DeviceTokens
 from app.adapters.encryption import SecretCipher
 from app.adapters.openid_connect import OpenIdProviders
 from app.adapters.rate_limiter import MemoryRateLimiter, RateLimit, RedisRateLimiter
@@ -34,6 +35,7 @@ from app.observability.metrics import MEASURE_SECONDS, SharedMetrics
 from app.outbox.assembly import build_worker
 from app.public_url import PublicUrl
 from app.settings import Settings
+from app.web.app import PageRateLimits
 from app.web.app import build as build_pages
 from app.web.observed import ObservedApp
 from app.web.readiness import Readiness
@@ -51,10 +53,13 @@ def rate_limits(settings: Settings) -> RateLimits:
     )
 
 
-def page_rate_limit(settings: Settings) -> str | None:
-    """The rate limit of one address for pages, files and documents; None is no limit."""
-    limited = settings.rate_limits and RateLimit.parse(settings.limit_pages) is not None
-    return settings.limit_pages if limited else None
+def page_rate_limits(settings: Settings) -> PageRateLimits:
+    def choose(rate_limit: str) -> str | None:
+        return rate_limit if settings.rate_limits and RateLimit.parse(rate_limit) is not None else None
+
+    return PageRateLimits(
+        choose(settings.limit_pages), choose(settings.limit_actions), choose(settings.limit_actions_ip)
+    )
 
 
 def background_jobs(services: Services) -> list[Job]:
@@ -101,6 +106,7 @@ class Application:
             cipher=SecretCipher(settings.secret),
             unsubscribe_tokens=UnsubscribeTokens(settings.secret),
             csrf_tokens=CsrfTokens(settings.secret),
+            device_tokens=DeviceTokens(settings.secret),
             openid_providers=OpenIdProviders(settings.outbound_networks, clock),
             sealed_values=SealedValues(settings.secret, clock=clock),
             clock=clock,
@@ -122,7 +128,7 @@ class Application:
             (productlift_document, astuto_document),
             self._readiness,
             self._texts,
-            rate_limit=page_rate_limit(settings),
+            rate_limits=page_rate_limits(settings),
             redis_url=settings.redis_url,
         )
         self._observed_pages = ObservedApp(self.pages)

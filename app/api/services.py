@@ -5,6 +5,7 @@ from typing import Final
 
 from app.adapters.csrf_tokens import CsrfTokens
 from app.adapters.database import Clock, Database
+from app.adapters.device_tokens import DeviceTokens
 from app.adapters.encryption import SecretCipher
 from app.adapters.openid_connect import OpenIdProviders
 from app.adapters.passwords import PasswordHasher
@@ -59,6 +60,7 @@ class Services:
     cipher: SecretCipher
     unsubscribe_tokens: UnsubscribeTokens
     csrf_tokens: CsrfTokens
+    device_tokens: DeviceTokens
     openid_providers: OpenIdProviders
     sealed_values: SealedValues
     clock: Clock

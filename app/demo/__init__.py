@@ -82,6 +82,7 @@ class _Sample:
         self._voters = people
         work.now = self._end - timedelta(days=DAYS + 1)
         portals.update_setting(work, setting="title", value=texts.TITLE)
+        portals.update_setting(work, setting="welcome_text", value=texts.WELCOME)
         boards.add(work, name=texts.INTEGRATIONS, description="Connections between Halyard and other tools.")
         self._board_ids = {row["name"]: row["id"] for row in boards.list_all(work)}
         self._status_ids = {row["name"]: row["id"] for row in statuses.list_all(work)}

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 TITLE: Final = "Halyard"
 """The title of the portal."""
+WELCOME: Final = "What should Halyard do next? Share an idea, vote for those of others, and see what we are working on."
 WIDGET: Final = "Feedback button"
 """The name of the widget."""
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 Networks = Sequence[IPv4Network | IPv6Network]
@@ -42,6 +42,17 @@ def resolve_client_ip(proxy: str, forwarded_for: str, networks: Networks) -> str
         if not is_trusted_proxy(client, networks):
             break
     return client
+
+
+def find_client_network(client_ip: str) -> str:
+    """What a client is counted under: an IPv4 address, or the /64 network of an IPv6 address, which one client has."""
+    try:
+        address = ip_address(client_ip)
+    except ValueError:
+        # Of a socket without an address.
+        return client_ip
+    address = getattr(address, "ipv4_mapped", None) or address
+    return str(IPv6Address(int(address) >> 64 << 64)) if address.version == 6 else str(address)
 
 
 def _parse_address(text: str) -> str | None:

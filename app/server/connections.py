@@ -4,12 +4,14 @@ import resource
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from time import monotonic
 from typing import Final
 
 import structlog
 from uvicorn.server import ServerState
+
+from app.http.proxies import find_client_network
 
 MAX_RESERVED: Final = 200
 """Open files that are reserved for the database, Redis, uploads and so on; half of them for rejecting connections."""
@@ -62,7 +64,7 @@ class ConnectionLimit(ServerState):
         ip = getattr(ip, "ipv4_mapped", None) or ip
         if any(ip in network for network in self._trusted_proxies):
             return None
-        address = str(IPv6Address(int(ip) >> 64 << 64)) if ip.version == 6 else str(ip)
+        address = find_client_network(host)
         self._by_address[address] += 1
         return address
 

@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     limit_astuto_key: str = Field("100/5minutes", description="requests per key")
     limit_astuto_ip: str = Field("100/5minutes", description="requests per address")
     limit_pages: str = Field("300/5minutes", description="requests per address to pages, files and documents")
+    limit_actions: str = Field("120/5minutes", description="forms per browser, such as votes, posts and comments")
+    limit_actions_ip: str = Field("600/5minutes", description="these forms per address")
     limit_public_json: str = Field("60/minute", description="requests per address to the public JSON, without a key")
     connections_per_ip: int | Literal["off"] = Field(
         256, description="maximum connections per address and process, or off; trusted proxies have no limit"
@@ -154,7 +156,15 @@ class Settings(BaseSettings):
             raise InvalidValue("must be on or off", "write on or off")
         return value
 
-    @field_validator("limit_productlift", "limit_astuto_key", "limit_astuto_ip", "limit_pages", "limit_public_json")
+    @field_validator(
+        "limit_productlift",
+        "limit_astuto_key",
+        "limit_astuto_ip",
+        "limit_pages",
+        "limit_actions",
+        "limit_actions_ip",
+        "limit_public_json",
+    )
     @classmethod
     def _check_rate_limit(cls, value: str) -> str:
         try:

@@ -12,7 +12,7 @@ from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 
-from app.web.rate_limit import MAX_ADDRESSES, NO_TIMER, REDIS_OPTIONS, redis_uri
+from app.web.rate_limit import NO_TIMER, REDIS_OPTIONS, make_room, redis_uri
 
 ACCOUNT_LIMIT: Final = "10/15minutes"
 _SCOPE: Final = "passwords"
@@ -65,8 +65,7 @@ def _count(limiters: Sequence[FixedWindowRateLimiter], rate_limit: RateLimitItem
     memory = limiters[-1].storage
     if isinstance(memory, MemoryStorage):
         memory.timer = NO_TIMER
-        if len(memory.storage) >= MAX_ADDRESSES:
-            memory.reset()
+        make_room(memory)
     return _hit(limiters[-1], rate_limit, name)
 
 

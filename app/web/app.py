@@ -1,6 +1,7 @@
 """Puts the pages together: their FastAPI application, its routes and its error pages."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -20,14 +21,14 @@ from app.domain.users import sessions
 from app.web.account_limit import ACCOUNT_LIMIT, AccountLimit
 from app.web.bot_check import BotCheck
 from app.web.browser_sessions import BrowserSessions
-from app.web.cookies import SESSION, Cookies, read_token
-from app.web.drafts import Drafts
+from app.web.cookies import SESSION, Cookies
+from app.web.drafts import MAX_IN_TOTAL, MAX_PER_ADDRESS, Drafts
 from app.web.error_pages import ErrorPages
 from app.web.known_browsers import KnownBrowsers
 from app.web.portal_pages import PortalPages
 from app.web.portals import find_portal_id
 from app.web.public_address import PublicAddress
-from app.web.rate_limit import FORM_LIMIT, FORM_SCOPE, PageRateLimit
+from app.web.rate_limit import FORM_LIMIT, FORM_SCOPE, ActionRateLimit, PageRateLimit
 from app.web.readiness import Readiness
 from app.web.rendered_texts import RenderedTexts
 from app.web.routes import (
@@ -73,28 +74,37 @@ _PICTURE_TYPES: Final = {extension: media_type for media_type, extension in MEDI
 """The media type of a picture by the extension of its file."""
 
 
+@dataclass(frozen=True, slots=True)
+class PageRateLimits:
+    """The rate limits of the pages, such as `300/5minutes`; None is no limit."""
+
+    pages: str | None
+    """Of one address, for pages, files and documents. Without it, the forms of sign-in have no limit either."""
+    actions: str | None
+    """Of one browser, for votes, comments, posts and the forms of the profile."""
+    actions_of_address: str | None
+
+
 def build(
     services: Services,
     api_documents: Sequence[OpenApiDocument],
     readiness: Readiness,
     texts: RenderedTexts,
     *,
-    rate_limit: str | None,
+    rate_limits: PageRateLimits,
     redis_url: str | None,
 ) -> FastAPI:
-    """The application for everything that neither dialect serves. Its scopes carry the dispatcher's `RequestContext`.
-
-    `rate_limit` bounds the requests of one address; None is no limit.
-    """
+    """The application for what neither dialect serves. Its scopes carry the dispatcher's `RequestContext`."""
     renderer = TemplateRenderer(Assets(), services.public)
-    limiter = PageRateLimit(rate_limit, redis_url=redis_url)
-    form_limit = None if rate_limit is None else FORM_LIMIT
+    limiter = PageRateLimit(rate_limits.pages, redis_url=redis_url)
+    form_limit = None if rate_limits.pages is None else FORM_LIMIT
     form_limiter = PageRateLimit(form_limit, redis_url=redis_url, scope=FORM_SCOPE)
-    account_limit = AccountLimit(None if rate_limit is None else ACCOUNT_LIMIT, redis_url=redis_url)
+    account_limit = AccountLimit(None if rate_limits.pages is None else ACCOUNT_LIMIT, redis_url=redis_url)
     database = services.database
     public_address = PublicAddress(services.public, database)
-    cookies = Cookies(services.public)
-    viewers = Viewers(database, public_address, services.csrf_tokens)
+    cookies = Cookies(services.public, services.device_tokens)
+    action_limiter = ActionRateLimit(rate_limits.actions, rate_limits.actions_of_address, cookies, redis_url=redis_url)
+    viewers = Viewers(database, public_address, services.csrf_tokens, cookies)
     portal_pages = PortalPages(renderer, cookies, sends_mail=services.sends_mail)
     embedded_pages = EmbeddedPages(renderer, database)
     passkeys_of_browsers = Passkeys(services.cipher, services.clock)
@@ -103,7 +113,9 @@ def build(
     sign_in_pages = SignInPages(portal_pages, viewers, browser_sessions, database, passkeys_of_browsers, public_address)
     bot_check = BotCheck(services.cipher, services.clock)
     stored = services.uploads
-    drafts = Drafts(stored.files, services.sealed_values, cookies)
+    drafts = Drafts(
+        stored.files, services.sealed_values, cookies, limiters=_make_draft_limiters(rate_limits, redis_url)
+    )
     posts = PostPages(portal_pages, database, public_address, services.views, texts, services.signer, drafts)
 
     async def find_file(request: Request, name: str) -> FileRow | None:
@@ -118,7 +130,7 @@ def build(
         is_signed = services.signer.is_valid(name, params.get("expires", ""), params.get("signature", ""))
         if is_signed:
             return file
-        token = read_token(request, SESSION)
+        token = cookies.read_token(request, SESSION)
         is_reader = bool(token) and await database.read(lambda work: _is_for_reader(work, name, token), context)
         return file if is_reader else None
 
@@ -134,13 +146,17 @@ def build(
         tabs.router(portal_pages, viewers, database, texts, embedded_pages),
         overviews.router(portal_pages, viewers, database, texts),
         board.router(portal_pages, viewers, database, texts),
-        submit.router(portal_pages, viewers, database, stored, services.sealed_values, bot_check, drafts, form_limiter),
-        own_posts.router(portal_pages, viewers, posts, database, stored, services.sealed_values, drafts, form_limiter),
-        comments.router(portal_pages, viewers, posts, database, drafts, form_limiter),
+        submit.router(
+            portal_pages, viewers, database, stored, services.sealed_values, bot_check, drafts, action_limiter
+        ),
+        own_posts.router(
+            portal_pages, viewers, posts, database, stored, services.sealed_values, drafts, action_limiter
+        ),
+        comments.router(portal_pages, viewers, posts, database, drafts, action_limiter),
         post.router(portal_pages, viewers, posts),
-        actions.router(portal_pages, viewers, posts, database, form_limiter),
+        actions.router(portal_pages, viewers, posts, database, action_limiter),
     ):
-        app.include_router(content, dependencies=[Depends(limiter), Depends(token_redirect)])
+        app.include_router(content, dependencies=[Depends(limiter.count_reading), Depends(token_redirect)])
     for router in (
         accounts.router(portal_pages, viewers, browser_sessions, database, services.passwords, form_limiter),
         *_sign_in_routers(
@@ -192,16 +208,39 @@ def build(
         uploads.router(services.uploads.files, find_file),
         assets.router(renderer.assets),
         appearance.router(portal_pages, viewers, cookies),
-        *profile.routers(portal_pages, viewers, services, public_address, texts, cookies, account_limit, form_limiter),
     ):
         app.include_router(router, dependencies=[Depends(limiter)])
-    ErrorPages(portal_pages, viewers, limiter).register(app)
+    for tab in profile.routers(
+        portal_pages,
+        viewers,
+        drafts,
+        services,
+        public_address,
+        texts,
+        cookies,
+        browser_sessions,
+        passkeys_of_browsers,
+        account_limit,
+        action_limiter,
+    ):
+        app.include_router(tab, dependencies=[Depends(limiter.count_reading)])
+    ErrorPages(portal_pages, viewers, limiter, drafts).register(app)
 
     @app.exception_handler(SignOnRequested)
     async def sign_on_requested(request: Request, requested: SignOnRequested) -> Response:
         return sign_on.redirect_to_sign_on(renderer, requested)
 
     return app
+
+
+def _make_draft_limiters(rate_limits: PageRateLimits, redis_url: str | None) -> list[PageRateLimit]:
+    """The limit of an address, and that of all together."""
+    is_limited = rate_limits.actions is not None
+    of_address, of_all = (MAX_PER_ADDRESS, MAX_IN_TOTAL) if is_limited else (None, None)
+    return [
+        PageRateLimit(of_address, redis_url=redis_url, scope="drafts of an address"),
+        PageRateLimit(of_all, redis_url=redis_url, scope="drafts", find_client=lambda request: "all"),
+    ]
 
 
 def _sign_in_routers(

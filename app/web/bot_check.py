@@ -13,6 +13,10 @@ TIME_FIELD: Final = "shown_at"
 MIN_FILL_SECONDS: Final = 2
 """People take longer to fill in a form."""
 TOO_QUICK: Final = N_("That was quicker than people type. Nothing is lost: send the form again.")
+FILLED_FIELD: Final = N_(
+    "A field that people don't see was filled in, perhaps by your browser. It is empty now. Nothing is lost: send the "
+    "form again."
+)
 
 
 class BotCheck:
@@ -26,12 +30,12 @@ class BotCheck:
         """The value of TIME_FIELD for a form that is shown now. It is encrypted, so programs can't choose it."""
         return self._cipher.encrypt(str(self._clock().timestamp()))
 
-    def is_passed(self, form: Mapping[str, str]) -> bool:
-        """Whether a person may have filled in the form. Show a rejected form with the same TIME_FIELD again."""
+    def find_error(self, form: Mapping[str, str]) -> str | None:
+        """Why no person may have filled in the form, or None. Show a rejected form with the same TIME_FIELD again."""
         if form.get(HONEYPOT_FIELD):
-            return False
+            return FILLED_FIELD
         try:
             shown_at = float(self._cipher.decrypt(form.get(TIME_FIELD, "")))
         except (UnreadableSecret, ValueError):
-            return False
-        return self._clock().timestamp() - shown_at >= MIN_FILL_SECONDS
+            return TOO_QUICK
+        return None if self._clock().timestamp() - shown_at >= MIN_FILL_SECONDS else TOO_QUICK

@@ -32,6 +32,8 @@ class SignIn:
     user: SessionUser | None = None
     refusal: str = ""
     """`sign_in.blocked` or `sign_in.awaits_approval`."""
+    is_device_claimed: bool = False
+    """Whether what the browser did without an account is the user's now."""
 
 
 class BrowserSessions:
@@ -69,7 +71,7 @@ class BrowserSessions:
         """After a session was created: give the user what this browser did without an account."""
         if viewer.device_token:
             devices.claim(work, user_id=user_id, device_digest=devices.digest(viewer.device_token))
-        return SignIn(token, sessions.find(work, token))
+        return SignIn(token, sessions.find(work, token), is_device_claimed=True)
 
     def respond(self, request: Request, viewer: Viewer, response: Response, sign_in: SignIn) -> Response:
         """The response with the cookie of a new session; unchanged if there is none."""
@@ -78,6 +80,8 @@ class BrowserSessions:
         self._cookies.set(request, response, cookies.SESSION, sign_in.token)
         if sign_in.user is not None and sign_in.user.email is not None:
             self._known_browsers.remember(request, response, viewer.portal["id"], sign_in.user.email)
+        if sign_in.is_device_claimed:
+            self._renew_device(request, response)
         if cookies.NEXT_PATH in request.cookies:
             self._cookies.delete(request, response, cookies.NEXT_PATH)
         return response
@@ -101,4 +105,13 @@ class BrowserSessions:
         await self._database.write(lambda work: sessions.end(work, viewer.session_token), viewer.operator_context)
         response = self._pages.redirect("/")
         self._cookies.delete(request, response, cookies.SESSION)
+        self._renew_device(request, response)
         return response
+
+    def _renew_device(self, request: Request, response: Response) -> None:
+        """Let the next page with a form for visitors give the browser a new token.
+
+        What the browser did under its present one belongs to the user who has signed in.
+        """
+        if self._cookies.find_name(request, cookies.DEVICE) in request.cookies:
+            self._cookies.delete(request, response, cookies.DEVICE)

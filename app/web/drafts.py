@@ -4,7 +4,7 @@ A draft is an encrypted file, whose random name is in a cookie. It has no row, s
 hour. Pictures are not part of a draft, because only users may store files.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -17,18 +17,31 @@ from app.adapters.storage.stored_uploads import OPAQUE
 from app.adapters.storage.uploads import ORPHAN_MIN_AGE
 from app.web import cookies
 from app.web.cookies import Cookies
+from app.web.rate_limit import PageRateLimit
 from app.web.viewer import Viewer
 
 LIFETIME: Final[timedelta] = ORPHAN_MIN_AGE
 MAX_BYTES: Final = 2 * 1024 * 1024
 """A longer file is no draft: the forms take less text."""
+MAX_PER_ADDRESS: Final = "20/hour"
+MAX_IN_TOTAL: Final = "500/hour"
+"""Some 600 MB of the longest texts."""
 _PURPOSE: Final = "draft"
 
 
 class Drafts:
     """The drafts of one server. A browser has one at a time."""
 
-    def __init__(self, files: FileStorage, sealed_values: SealedValues, cookies_of_pages: Cookies) -> None:
+    def __init__(
+        self,
+        files: FileStorage,
+        sealed_values: SealedValues,
+        cookies_of_pages: Cookies,
+        *,
+        limiters: Sequence[PageRateLimit],
+    ) -> None:
+        """`limiters` bound how many drafts are kept, since anybody may send a form."""
+        self._limiters = limiters
         self._files = files
         self._sealed_values = sealed_values
         self._cookies = cookies_of_pages
@@ -36,7 +49,9 @@ class Drafts:
     async def keep(
         self, request: Request, response: Response, viewer: Viewer, *, form: str, texts: Mapping[str, str]
     ) -> None:
-        """Keep the texts of this form, in place of an earlier draft. Raises StorageUnavailable."""
+        """Keep the texts of this form, in place of an earlier draft. Raises StorageUnavailable, HTTPException 429."""
+        for limiter in self._limiters:
+            await limiter(request)
         name = generate_name()
         content = {"name": name, "form": form, "texts": dict(texts)}
         sealed = self._sealed_values.seal(_PURPOSE, viewer.portal["id"], content)
@@ -45,7 +60,7 @@ class Drafts:
 
     async def find(self, request: Request, viewer: Viewer, *, form: str) -> Mapping[str, str] | None:
         """The texts that are kept of this form; None without a draft, or if the storage fails."""
-        name = cookies.read_token(request, cookies.DRAFT)
+        name = self._cookies.read_token(request, cookies.DRAFT)
         try:
             return await self._read(viewer, name, form) if is_valid_name(name) else None
         except StorageUnavailable:
@@ -55,7 +70,7 @@ class Drafts:
         """Delete the draft of this form, if there is one."""
         if await self.find(request, viewer, form=form) is None:
             return
-        await delete_stored(self._files, [cookies.read_token(request, cookies.DRAFT)])
+        await delete_stored(self._files, [self._cookies.read_token(request, cookies.DRAFT)])
         self._cookies.delete(request, response, cookies.DRAFT)
 
     async def _read(self, viewer: Viewer, name: str, form: str) -> Mapping[str, str] | None:

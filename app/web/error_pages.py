@@ -9,13 +9,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.domain.errors import Conflict, Forbidden, NotFound, ServiceUnavailable, ValidationFailed, ValueOutOfRange
+from app.web import kept_forms
+from app.web.drafts import Drafts
+from app.web.kept_forms import KeptForm
+from app.web.notices import add_notice
 from app.web.portal_pages import PortalPages
 from app.web.rate_limit import PageRateLimit
 from app.web.templating import FORBIDDEN
-from app.web.viewer import SignInRequired, Viewer, Viewers, own_path
+from app.web.viewer import SignInRequired, StaleForm, Viewer, Viewers, own_path
 
-_WITHOUT_DATABASE: Final = frozenset({429, 500, 503})
-"""These pages protect the database, or say that it is not available."""
+_WITHOUT_DATABASE: Final = frozenset({500, 503})
+"""These pages say that the database is not available."""
 _RETRY_SECONDS: Final = "2"
 _STATUSES: Final[Mapping[type[Exception], int]] = {
     NotFound: 404,
@@ -29,7 +33,8 @@ _STATUSES: Final[Mapping[type[Exception], int]] = {
 class ErrorPages:
     """Responds to the exceptions of the pages."""
 
-    def __init__(self, pages: PortalPages, viewers: Viewers, limiter: PageRateLimit) -> None:
+    def __init__(self, pages: PortalPages, viewers: Viewers, limiter: PageRateLimit, drafts: Drafts) -> None:
+        self._drafts = drafts
         self._pages = pages
         self._viewers = viewers
         self._limiter = limiter
@@ -39,6 +44,7 @@ class ErrorPages:
         handlers: dict[type[Exception], Any] = {
             HTTPException: self._respond_to_http_error,
             SignInRequired: self._respond_to_sign_in_required,
+            StaleForm: self._respond_to_stale_form,
             Forbidden: self._respond_to_missing_right,
             ServiceUnavailable: self._respond_to_unavailable,
             Exception: self._respond_to_server_error,
@@ -55,14 +61,29 @@ class ErrorPages:
                 await self._limiter(request)
             except HTTPException as too_many_requests:
                 error = too_many_requests
+        if error.status_code == 429:
+            kept = await kept_forms.read(request)
+            if kept is not None and not self._pages.has_look(request):
+                # A text goes before the protection of the database: this is the first page of this process.
+                return await self._respond_with_viewer(request, 429, headers=error.headers, kept=kept)
+            return self._pages.error_without_database(request, 429, error.headers, kept=kept)
         return await self._respond(request, error.status_code, headers=error.headers)
 
     async def _respond_to_sign_in_required(self, request: Request, required: SignInRequired) -> Response:
         response = self._pages.redirect_to_sign_in(required.next_path)
-        if "hx-request" in request.headers:
-            # htmx would put the page of sign-in into a part of this one.
-            return Response(headers={"HX-Redirect": response.headers["location"], "Cache-Control": "no-store"})
-        return response
+        draft = required.draft
+        if draft is not None:
+            try:
+                viewer = await self._viewers.find(request)
+                await self._drafts.keep(request, response, viewer, form=draft.form, texts=draft.texts)
+            except HTTPException as error:
+                return await self._respond_to_http_error(request, error)
+            except ServiceUnavailable as error:
+                return await self._respond_to_unavailable(request, error)
+        return _redirect_page(request, response)
+
+    async def _respond_to_stale_form(self, request: Request, stale: StaleForm) -> Response:
+        return _redirect_page(request, self._pages.redirect(add_notice(stale.next_path, "stale")))
 
     async def _respond_to_missing_right(self, request: Request, error: Forbidden) -> Response:
         """Signing in helps a visitor; a user needs another role."""
@@ -90,15 +111,27 @@ class ErrorPages:
         texts: tuple[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
+        kept = kept_forms.find(request)
         if status in _WITHOUT_DATABASE:
-            return self._pages.error_without_database(request, status, headers)
+            return self._pages.error_without_database(request, status, headers, kept=kept)
+        return await self._respond_with_viewer(request, status, texts=texts, headers=headers, kept=kept)
+
+    async def _respond_with_viewer(
+        self,
+        request: Request,
+        status: int,
+        *,
+        texts: tuple[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        kept: KeptForm | None,
+    ) -> Response:
         try:
             viewer = await self._find_viewer(request)
         except ServiceUnavailable:
-            return self._pages.error_without_database(request, status, headers)
+            return self._pages.error_without_database(request, status, headers, kept=kept)
         if viewer is None:
             return self._pages.error_without_portal(status, headers)
-        return self._pages.error(request, viewer, status, texts=texts, headers=headers)
+        return self._pages.error(request, viewer, status, texts=texts, headers=headers, kept=kept)
 
     async def _find_viewer(self, request: Request) -> Viewer | None:
         """The viewer, or None if the host has no portal."""
@@ -106,3 +139,10 @@ class ErrorPages:
             return await self._viewers.find(request)
         except HTTPException:
             return None
+
+
+def _redirect_page(request: Request, redirect: Response) -> Response:
+    """The redirect. For htmx, that of the page: it would put the other page into a part of this one."""
+    if "hx-request" not in request.headers:
+        return redirect
+    return Response(headers={"HX-Redirect": redirect.headers["location"], "Cache-Control": "no-store"})

@@ -65,7 +65,9 @@ async def read_fields(request: Request, *, max_bytes: int = MAX_FORM_BYTES) -> l
     """As `read_form`, but all fields in their order."""
     body = await _read_body(request, request.receive, max_bytes=max_bytes, max_text_bytes=max_bytes)
     await close(body)
-    return [(name, value) for name, value in _parse_fields(body) if isinstance(value, str)]
+    fields = [(name, value) for name, value in _parse_fields(body) if isinstance(value, str)]
+    _remember(request, UploadForm(fields, is_complete=True))
+    return fields
 
 
 @asynccontextmanager
@@ -84,9 +86,21 @@ async def read_upload_form(request: Request, *, max_bytes: int, max_text_bytes: 
         max_text_bytes=max_text_bytes,
     )
     try:
-        yield UploadForm(_parse_fields(body), is_complete=not receiver.is_exceeded and not body.is_malformed)
+        form = UploadForm(_parse_fields(body), is_complete=not receiver.is_exceeded and not body.is_malformed)
+        _remember(request, form)
+        yield form
     finally:
         await close(body)
+
+
+def find_form(request: Request) -> UploadForm | None:
+    """The form that was read from this request, if one was: for the page of an error. Its files are closed."""
+    form: UploadForm | None = getattr(request.state, "form", None)
+    return form
+
+
+def _remember(request: Request, form: UploadForm) -> None:
+    request.state.form = form
 
 
 class _BoundedReceiver:

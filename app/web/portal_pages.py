@@ -12,13 +12,13 @@ from app.adapters.translations import N_
 from app.web import appearance, cookies
 from app.web.compression import accepts_gzip, compress_page
 from app.web.cookies import Cookies
+from app.web.kept_forms import KeptForm
 from app.web.notices import find_notice
 from app.web.people import Person
 from app.web.templating import ERROR_HEADERS, ERROR_TEXTS, PRIVATE_FORM, TemplateRenderer, minutes_to_wait
 from app.web.viewer import Viewer, own_path
 
 SEE_OTHER: Final = 303
-MAX_SUMMARY: Final = 200
 MAX_REMEMBERED: Final = 1000
 """Hosts whose look is kept for pages that can't read the database."""
 
@@ -52,8 +52,6 @@ class _ShownPortal:
     is_public: bool
     """Whether everybody may read it, so that it has feeds."""
     stylesheet: str
-    welcome: str
-    summary: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +138,17 @@ class PortalPages:
         *,
         texts: tuple[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        kept: KeptForm | None = None,
     ) -> Response:
-        """The error page for this status; `texts` are its heading and message, in English."""
+        """The error page for this status; `texts` are its heading and message, in English.
+
+        `kept` is a form whose texts the page gives back, to be copied: it can't be sent again as it is.
+        """
         title, message = texts or ERROR_TEXTS.get(status, ERROR_TEXTS[404])
         return self.respond(
             request,
             viewer,
-            "portal/error.html",
+            "portal/error.html" if kept is None else "portal/unsent.html",
             status=status,
             headers={**ERROR_HEADERS, **(headers or {})},
             # The address, which may be anything, is not shown, not even in a form.
@@ -154,18 +156,29 @@ class PortalPages:
             title=title,
             message=message,
             wait=minutes_to_wait(status, headers),
+            kept=kept,
+            csrf=viewer.csrf,
+            may_send_again=False,
         )
 
     def error_without_database(
-        self, request: Request, status: int, headers: Mapping[str, str] | None = None
+        self,
+        request: Request,
+        status: int,
+        headers: Mapping[str, str] | None = None,
+        *,
+        kept: KeptForm | None = None,
     ) -> Response:
-        """As `error`, in the look that the last page on this host had; without one, in that of no portal."""
+        """As `error`, in the look that the last page on this host had; without one, in that of no portal.
+
+        The form that is kept can be sent again.
+        """
         look = self._looks.get(request.scope["earshot.request"].host)
         if look is None:
             return self.error_without_portal(status, headers)
         title, message = ERROR_TEXTS.get(status, ERROR_TEXTS[404])
         return self._renderer.page(
-            "portal/error.html",
+            "portal/error.html" if kept is None else "portal/unsent.html",
             status=status,
             headers={**ERROR_HEADERS, "Vary": HEADERS["Vary"], **(headers or {})},
             locale=look.locale,
@@ -178,7 +191,14 @@ class PortalPages:
             title=title,
             message=message,
             wait=minutes_to_wait(status, headers),
+            kept=kept,
+            csrf="" if kept is None else kept.csrf,
+            may_send_again=True,
         )
+
+    def has_look(self, request: Request) -> bool:
+        """Whether `error_without_database` shows the portal's look."""
+        return request.scope["earshot.request"].host in self._looks
 
     def error_without_portal(self, status: int, headers: Mapping[str, str] | None = None) -> Response:
         """As `error`, on a host that has no portal."""
@@ -194,7 +214,7 @@ class PortalPages:
 
     def _ensure_device(self, request: Request, response: Response, viewer: Viewer) -> None:
         """Give the browser its cookie, if the request came without it."""
-        if not cookies.read_token(request, cookies.DEVICE):
+        if not self._cookies.read_device(request):
             self._cookies.set(request, response, cookies.DEVICE, viewer.device_token)
 
     def _remember(self, request: Request, viewer: Viewer, portal: _ShownPortal) -> None:
@@ -206,13 +226,10 @@ class PortalPages:
 
     def _show_portal(self, viewer: Viewer) -> _ShownPortal:
         portal = viewer.portal
-        welcome = str(portal["welcome_text"] or "")
         is_public = not portal["is_private"]
         return _ShownPortal(
             title=portal["title"],
             is_open=viewer.user is not None or is_public,
             is_public=is_public,
             stylesheet=self.link(appearance.find_path(viewer.stylesheet)),
-            welcome=welcome,
-            summary=welcome[:MAX_SUMMARY] or portal["title"],
         )

@@ -21,6 +21,9 @@ UNKNOWN_BOARD: Final = N_("This board does not exist any more. Choose another on
 UNKNOWN_CATEGORY: Final = N_("This category does not exist any more. Choose another one.")
 NO_VOTES: Final = N_("The other post takes no votes any more. Your text is still here.")
 STALE: Final = N_("This page was open for too long. Nothing is lost: send it once more.")
+COMMENT_GONE: Final = N_(
+    "The comment was deleted meanwhile. This is what you wrote: you can send it as a comment of its own."
+)
 TOO_LARGE: Final = N_("Too large")
 TEXT_TOO_LARGE: Final = N_("A text can have at most %(maximum)s characters. Go back and shorten it.")
 

@@ -1,6 +1,6 @@
 """Who looks at which portal: the portal on the request's host, the session in the cookie, language and theme."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from app.domain.users import sessions
 from app.domain.users.sessions import SessionUser
 from app.web import cookies
 from app.web.appearance import make_stylesheet
+from app.web.cookies import Cookies
 from app.web.people import Person, describe
 from app.web.public_address import PublicAddress
 
@@ -25,8 +26,27 @@ FORM_FIELD: Final = "csrf"
 CSRF_HEADER: Final = "x-csrf-token"
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What was typed into a form, to be kept under this name: see `Drafts`."""
+
+    form: str
+    texts: Mapping[str, str]
+
+
 class SignInRequired(Exception):
-    """The page is for signed-in users. `next_path` is where the visitor goes after signing in."""
+    """The page is for signed-in users. `next_path` is where the visitor goes after signing in.
+
+    `draft` is kept until then.
+    """
+
+    def __init__(self, next_path: str, *, draft: Draft | None = None) -> None:
+        self.next_path = next_path
+        self.draft = draft
+
+
+class StaleForm(Exception):
+    """The form of a signed-in user is not of this session. `next_path` is the page that says so."""
 
     def __init__(self, next_path: str) -> None:
         self.next_path = next_path
@@ -96,8 +116,11 @@ class Viewer:
 class Viewers:
     """Finds the viewer of a request, and verifies that a form came from one of its pages."""
 
-    def __init__(self, database: Database, public_address: PublicAddress, csrf: CsrfTokens) -> None:
+    def __init__(
+        self, database: Database, public_address: PublicAddress, csrf: CsrfTokens, cookies_of_pages: Cookies
+    ) -> None:
         self._database = database
+        self._cookies = cookies_of_pages
         self._public_address = public_address
         self._csrf = csrf
 
@@ -107,7 +130,7 @@ class Viewers:
         found = await self._database.read(lambda work: portals.by_host(work, host), NO_PORTAL)
         if found is None:
             raise HTTPException(404)
-        token, device = cookies.read_token(request, cookies.SESSION), cookies.read_token(request, cookies.DEVICE)
+        token, device = self._cookies.read_token(request, cookies.SESSION), self._cookies.read_device(request)
         context = PortalContext(int(found["id"]), OPERATOR, await self._public_address.find_trusted(request))
 
         def look_up(work: UnitOfWork) -> tuple[Row, Sequence[Row], SessionUser | None]:
@@ -153,7 +176,7 @@ class Viewers:
         """
         if viewer.device_token:
             return viewer
-        token = cookies.new_token()
+        token = self._cookies.make_device()
         csrf = self._csrf.make(token) if viewer.user is None else viewer.csrf
         return replace(viewer, device_token=token, csrf=csrf)
 

@@ -25,6 +25,8 @@ def upgrade() -> None:
     for name in ("welcome_text", "sign_up_domains"):
         op.add_column("portals", sa.Column(name, sa.Text(), nullable=True))
     op.add_column("portals", sa.Column("sign_up", sa.String(length=16), server_default="open", nullable=False))
+    # Everybody with an account sees a private portal, which nobody could sign up for until now.
+    op.execute("UPDATE portals SET sign_up = 'closed' WHERE is_private")
     for name in PORTAL_FLAGS:
         op.add_column("portals", sa.Column(name, sa.Boolean(), server_default=sa.text("false"), nullable=False))
     has_anonymous_id = sa.text("anonymous_id is not null")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, FilePayload, Locator, Page
 
 WAYS: Final = ("with-scripts", "without-scripts", "by-keyboard")
 MAX_TABS: Final = 150
@@ -60,6 +60,63 @@ class Tab:
             return
         self.focus(target)
         self.page.keyboard.press("Enter")
+
+    @property
+    def content(self) -> Locator:
+        """The page without its header and footer."""
+        return self.page.get_by_role("main")
+
+    def press_button(self, name: str) -> None:
+        """Press a button of the content by its whole name."""
+        self.press(self.content.get_by_role("button", name=name, exact=True))
+
+    def press_link(self, name: str) -> None:
+        """Follow a link of the content by its whole name."""
+        self.press(self.content.get_by_role("link", name=name, exact=True))
+
+    def type_into(self, label: str, text: str) -> None:
+        """Type into a field of the content."""
+        self.type(self.content.get_by_label(label), text)
+
+    def choose(self, target: Locator) -> None:
+        """Choose a radio button, or tick a checkbox."""
+        if self.way != "by-keyboard":
+            target.check()
+            return
+        if target.get_attribute("type") == "radio":
+            # The tab key leads to the chosen one of a group, or to one of those beside it.
+            name = target.get_attribute("name")
+            group = target.page.locator(f'input[type="radio"][name="{name}"]')
+            chosen = group.and_(target.page.locator(":checked"))
+            self.focus(chosen if chosen.count() else group.first)
+            for _ in range(group.count()):
+                if not target.evaluate("(element) => element === document.activeElement"):
+                    self.page.keyboard.press("ArrowDown")
+        else:
+            self.focus(target)
+        if not target.is_checked():
+            self.page.keyboard.press("Space")
+        assert target.is_checked()
+
+    def select(self, target: Locator, label: str) -> None:
+        """Select an option by its label."""
+        if self.way == "by-keyboard":
+            self.focus(target)
+            self.page.keyboard.type(label)
+            assert target.evaluate("(element) => element.selectedOptions[0].label") == label
+        else:
+            target.select_option(label=label)
+
+    def attach(self, target: Locator, *files: FilePayload) -> None:
+        """Choose files in the dialog of the browser."""
+        with self.page.expect_file_chooser() as chooser:
+            self.press(target)
+        chooser.value.set_files(list(files))
+
+    def take_status(self, status: int) -> None:
+        """Forget that the browser complained about one response with this status."""
+        complaint = next(text for text in self.complaints if f"with a status of {status} " in text)
+        self.complaints.remove(complaint)
 
     def focus(self, target: Locator) -> None:
         """Move the focus to an element by the tab key. It must be visible there."""

@@ -1,39 +1,14 @@
 """Everything that a person does on the pages, in three ways: with scripts, without them, and by keyboard alone."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Locator, expect
 
-from app.domain.users import users
 from tests.browser.portal import ServedPortal
-from tests.browser.tab import WAYS, Tab, open_tab
+from tests.browser.tab import Tab
 
 POST = "SELECT id, slug || '-' || code, code FROM posts WHERE moderation = 'approved' AND published AND status_id = 1"
-
-
-@pytest.fixture(scope="module")
-def user(portal: ServedPortal) -> int:
-    """A user who has not voted and follows nothing."""
-    return portal.act(lambda work: users.create(work, email="reader@example.com", name="Riya Reader"))
-
-
-@pytest.fixture(params=WAYS)
-def tab(request: pytest.FixtureRequest, portal: ServedPortal, browser: Browser) -> Iterator[Tab]:
-    """A visitor's tab."""
-    with open_tab(browser, way=request.param, base_url=portal.address) as opened:
-        yield opened
-        assert opened.complaints == []
-
-
-@pytest.fixture
-def user_tab(tab: Tab, portal: ServedPortal, user: int) -> Tab:
-    """The tab of a signed-in user, who has not voted and follows nothing."""
-    portal.run("DELETE FROM votes WHERE user_id = :user", user=user)
-    portal.run("DELETE FROM follows WHERE user_id = :user", user=user)
-    tab.page.context.add_cookies([portal.sign_in(user)])  # type: ignore[list-item]
-    return tab
 
 
 def vote_button(tab: Tab, code: str) -> Locator:
@@ -58,8 +33,8 @@ def test_a_vote_is_cast_and_retracted(user_tab: Tab, portal: ServedPortal, user:
         expect(button.locator(".vote-count")).to_have_text(str(count + is_cast))
         assert tab.page.url == address
         if tab.way != "without-scripts":
-            number = count + is_cast
-            announcement = f"{word}. {number} vote{'' if number == 1 else 's'}"
+            state, number = "You have voted" if is_cast else "You have not voted", count + is_cast
+            announcement = f"{state}. {number} vote{'' if number == 1 else 's'}"
             expect(tab.page.locator("[aria-live=polite]")).to_contain_text(announcement)
             expect(button).to_be_focused()
         stored = portal.value(
@@ -110,6 +85,63 @@ def test_posts_are_filtered(tab: Tab, width: int) -> None:
 
     expect(tab.page.locator(".chosen")).to_have_count(0)
     expect(tab.page.locator(".post-row")).to_have_count(20)
+
+
+def test_filters_are_combined_in_the_address(user_tab: Tab, portal: ServedPortal) -> None:
+    tab = user_tab
+    [[board, slug]] = portal.rows("SELECT name, slug FROM boards ORDER BY id LIMIT 1")
+    [[category, number]] = portal.rows("SELECT name, id FROM categories ORDER BY id LIMIT 1")
+    tab.page.goto("/")
+
+    tab.press(tab.page.get_by_role("navigation", name="Boards").get_by_role("link", name=board, exact=True))
+    expect(tab.page.get_by_role("heading", level=1)).to_have_text(board)
+    tab.press(tab.page.get_by_role("navigation", name="Category").get_by_role("link", name=category, exact=True))
+    expect(tab.page.locator(".chosen")).to_contain_text(category)
+    tab.press(tab.page.get_by_role("group", name="Sort by").get_by_role("link", name="Newest"))
+
+    expect(tab.page).to_have_url(f"{portal.address}/boards/{slug}?category={number}&sort=newest")
+    expect(tab.page.get_by_role("group", name="Sort by").get_by_role("link", name="Newest")).to_have_attribute(
+        "aria-current", "true"
+    )
+    newest = portal.rows(
+        "SELECT title FROM posts WHERE moderation = 'approved' AND published AND board_id = "
+        "(SELECT id FROM boards WHERE slug = :slug) AND id IN "
+        "(SELECT post_id FROM post_categories WHERE category_id = :number) ORDER BY created_at DESC, id DESC LIMIT 20",
+        slug=slug,
+        number=number,
+    )
+    assert tab.page.locator(".post-title").all_inner_texts() == [title for (title,) in newest]
+
+
+def test_own_votes_are_listed(user_tab: Tab, portal: ServedPortal) -> None:
+    tab = user_tab
+    tab.page.goto("/?sort=top")
+    button = tab.page.locator("form.vote:has(button)").first
+    code = str(button.get_attribute("id")).removeprefix("vote-")
+    tab.press(vote_button(tab, code))
+    expect(vote_button(tab, code)).to_have_attribute("aria-pressed", "true")
+
+    tab.press(tab.page.get_by_role("navigation", name="Mine").get_by_role("link", name="My votes"))
+
+    expect(tab.page.locator(".chosen")).to_contain_text("My votes")
+    expect(tab.page.locator(".post-row")).to_have_count(1)
+    expect(tab.page.locator(f"#vote-{code}")).to_have_count(1)
+
+
+def test_the_link_of_a_post_is_shared(tab: Tab, portal: ServedPortal) -> None:
+    tab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    address = f"{portal.address}/p/{portal.rows(POST)[0][1]}"
+    tab.page.goto(address)
+    button = tab.page.locator("[data-copy]")
+
+    # Without scripts the address is there to be copied by hand.
+    expect(tab.page.get_by_role("link", name=address)).to_have_attribute("href", address.removeprefix(portal.address))
+    expect(button).to_be_visible(visible=tab.way != "without-scripts")
+    if tab.way != "without-scripts":
+        tab.press(button)
+        expect(button).to_have_text("The link is copied.")
+        expect(tab.page.locator("[aria-live=polite]")).to_have_text("The link is copied.")
+        assert tab.page.evaluate("navigator.clipboard.readText()") == address
 
 
 def test_more_posts_are_loaded(tab: Tab) -> None:

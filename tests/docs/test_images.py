@@ -1,4 +1,4 @@
-"""The pictures of README, and the program that makes them."""
+"""The pictures of the interactive pages, and the program that makes them."""
 
 import subprocess
 import sys

@@ -44,17 +44,18 @@ def test_the_first_screen_has_commands_screenshot_and_requests() -> None:
     assert list_commands(first_screen, "git") == ["git clone URL earshot && cd earshot"]
     assert list_commands(first_screen, "./manage") == ["./manage serve --demo"]
     assert len(list_commands(first_screen, "curl")) >= 2
-    assert "<picture>" in first_screen
+    assert "<img " in first_screen
 
 
-def test_the_screenshots_of_both_color_schemes_exist() -> None:
-    files = re.findall(r'(?:src|srcset)="([^"]+)"', README)
+def test_the_pictures_show_desktop_and_phone_in_both_themes() -> None:
+    pictures = re.findall(r'<img src="([^"]+)" width="\d+%" alt="([^"]+)">', README)
 
-    assert files == ["docs/images/interactive-api-dark.png", "docs/images/interactive-api.png"]
-    for file in files:
+    names = ("home-desktop-light", "roadmap-desktop-dark", "post-phone-light")
+    assert [file for file, _ in pictures] == [f"docs/screenshots/{name}.webp" for name in names]
+    for file, description in pictures:
+        assert len(description) > len("A page")
         with Image.open(ROOT / file) as image:
-            assert image.format == "PNG"
-            assert image.width >= 640
+            assert image.format == "WEBP"
 
 
 def test_the_first_requests_are_those_that_the_first_start_prints(sqlite: Earshot) -> None:
@@ -95,14 +96,14 @@ def test_the_requests_work_with_the_keys_of_the_first_start(sqlite: Earshot) -> 
 
 def test_the_addresses_for_a_browser_show_pages(sqlite: Earshot) -> None:
     urls = re.findall(rf"^\| \[`(/.*)`\]\({ADDRESS}(/.*?)\) \|", read_section("In a browser"), flags=re.MULTILINE)
-    assert [path for path, _ in urls] == ["/", "/docs", "/productlift/api/v1/docs", "/astuto/api/v1/docs"]
+    assert [path for path, _ in urls] == ["/", "/login", "/docs", "/productlift/api/v1/docs", "/astuto/api/v1/docs"]
     assert [path for path, url in urls if path != url] == []
 
     with sqlite.serving() as serving:
         pages = [httpx.get(f"{serving.address}{path}", timeout=30) for path, _ in urls]
         assert serving.end() == 0
 
-    assert [page.status_code for page in pages] == [200] * 4
+    assert [page.status_code for page in pages] == [200] * 5
     assert {page.headers["content-type"] for page in pages} == {"text/html; charset=utf-8"}
 
 
@@ -169,4 +170,6 @@ def test_the_tasks_of_an_operator_lead_to_the_guide() -> None:
         "troubleshooting",
         "messages",
         "settings",
+        "sign-in",
+        "portal-pages",
     ]

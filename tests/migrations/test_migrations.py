@@ -314,6 +314,23 @@ async def test_a_downgrade_that_drops_the_expiry_revokes_keys_with_an_expiry(fil
     assert await run_sql(filled, "SELECT DISTINCT name, expires_at FROM api_keys") == [(None, None)]
 
 
+async def test_nobody_signs_up_for_a_private_portal_after_an_upgrade(filled: str) -> None:
+    await downgrade(filled, revision="0012")
+    await run_sql(
+        filled,
+        "INSERT INTO portals (guid, title, created_at, updated_at, is_private) "
+        "SELECT '00000000-0000-4000-8000-000000000001', 'Private', created_at, updated_at, TRUE "
+        "FROM portals WHERE id = 1",
+    )
+
+    await migrate(filled)
+
+    assert await run_sql(filled, "SELECT DISTINCT is_private, sign_up FROM portals ORDER BY sign_up") == [
+        (True, "closed"),
+        (False, "open"),
+    ]
+
+
 async def test_posts_written_during_a_migration_are_counted(postgres: Postgres, tmp_path: Path) -> None:
     """SQLite has one writer at a time, so this can't happen there."""
     name = f"blank_{next(_number)}"

@@ -151,7 +151,7 @@ async def test_a_page_whose_address_has_a_token_is_not_stored_and_passes_on_no_a
         # A page of the portal with a form gives the browser a cookie, to which the form belongs.
         for cookie in response.headers.get_list("set-cookie"):
             assert policy is PORTAL_POLICY
-            assert re.fullmatch(r"earshot_device=[\w-]{43}; HttpOnly; Max-Age=\d+; Path=/; SameSite=lax", cookie)
+            assert re.fullmatch(r"earshot_device=[\w-]{86}; HttpOnly; Max-Age=\d+; Path=/; SameSite=lax", cookie)
         response.headers.pop("set-cookie", None)
         assert_safe(response, expected, path)
         assert response.headers["content-security-policy"].split("; ") == policy

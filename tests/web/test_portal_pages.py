@@ -2,10 +2,11 @@
 
 import re
 from html import unescape
+from urllib.parse import quote
 
 import pytest
 
-from app.domain.portals import categories, statuses
+from app.domain.portals import categories, portals, statuses
 from app.domain.posts import visible_posts
 from app.domain.users import sessions
 from tests.support.clients import Client
@@ -36,6 +37,26 @@ async def test_the_size_of_a_compressed_page_varies(anyone: Client, make: Factor
 
     # Otherwise a site that makes a browser request it could learn the page from its size.
     assert len(sizes) > 10
+
+
+async def test_the_description_of_a_list_is_plain_text(anyone: Client, make: Factory) -> None:
+    visitor = anyone.of(None, base="")
+    welcome = "## Hello\n\nWe *read* [everything](https://example.com/x) & answer."
+    await make.act(lambda work: portals.update_setting(work, setting="welcome_text", value=welcome))
+
+    for path, text in (("/", "Hello We read everything &amp; answer."), ("/boards/feature-requests", "Feedback")):
+        page = await visitor.get(path)
+        assert f'<meta name="description" content="{text}">' in page.text
+
+
+@pytest.mark.parametrize("mine", ["posted", "voted", "followed"])
+async def test_a_visitor_who_asks_for_own_posts_can_sign_in(anyone: Client, make: Factory, mine: str) -> None:
+    visitor = anyone.of(None, base="")
+
+    response = await visitor.get(f"/boards/feature-requests?mine={mine}&sort=top")
+
+    next_path = quote(f"/boards/feature-requests?mine={mine}&sort=top", safe="")
+    assert (response.status_code, response.headers["location"]) == (303, f"/login?next={next_path}")
 
 
 async def test_a_cached_row_has_the_tokens_and_the_state_of_its_viewer(anyone: Client, make: Factory) -> None:

@@ -9,10 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from app.application import Application
 from app.settings import Settings
+from app.web.account_limit import AccountLimit
 from app.web.rate_limit import MAX_ADDRESSES, PageRateLimit
 from tests.conftest import TestClock
 from tests.support.clients import Client
@@ -106,14 +108,12 @@ async def test_the_number_of_page_counters_is_bounded(with_redis: bool) -> None:
     rate_limit = PageRateLimit("3/minute", redis_url=redis_url)
     storage = None
     for number in range(MAX_ADDRESSES + 100):
-        context = SimpleNamespace(client_ip=f"2001:db8::{number:x}")
-        rate_limit.count(Request({"type": "http", "path": "/", "earshot.request": context}))
+        count_client(rate_limit, f"2001:db8:{number:x}::1")
         storage = rate_limit.storage
-        if number == MAX_ADDRESSES - 1:
+        if number >= MAX_ADDRESSES - 1:
             assert len(storage.storage) == MAX_ADDRESSES
 
     assert storage is not None
-    assert len(storage.storage) == 100
 
 
 async def test_health_is_never_counted(settings: Settings, clock: TestClock, make: Factory) -> None:
@@ -165,7 +165,7 @@ async def test_two_servers_with_one_redis_share_their_counters(
         limited_visitor(settings, clock, redis_url=redis.url) as two,
     ):
         # Redis outlives a test, so each run comes from an address of its own.
-        peer = {"base": "", "peer": f"2001:db8::{secrets.token_hex(2)}"}
+        peer = {"base": "", "peer": f"2001:db8:{secrets.token_hex(2)}::1"}
         one, two = one.of(None, **peer), two.of(None, **peer)
         responses = [await visitor.get("/") for visitor in (one, two, one, two)]
 
@@ -246,3 +246,115 @@ async def test_without_a_limit_of_pages_forms_have_none(
         statuses = [(await visitor.post("/confirm-email", data=TOKEN)).status_code for _ in range(30)]
 
     assert statuses == [404] * 30
+
+
+ACTIONS: dict[str, Any] = {
+    "limit_pages": "300/5minutes",
+    "limit_actions": "3/5minutes",
+    "limit_actions_ip": "7/5minutes",
+}
+
+
+async def test_actions_are_counted_for_each_browser_and_for_the_address(
+    settings: Settings, clock: TestClock, make: Factory
+) -> None:
+    async def act(browser: Client, times: int) -> list[int]:
+        return [(await browser.post("/p/zzzzzz/vote", data={})).status_code for _ in range(times)]
+
+    async with limited_visitor(settings, clock, **ACTIONS) as visitor:
+        browsers = [visitor.of(None, base="") for _ in range(3)]
+        for browser in browsers:
+            # The page gives the browser its cookie.
+            await browser.get("/login")
+        statuses = [await act(browsers[0], 4), await act(browsers[1], 3), await act(browsers[2], 1)]
+        elsewhere = await act(visitor.of(None, base="", peer="192.0.2.7"), 1)
+        sign_in = await browsers[0].post("/login", data={})
+
+    assert statuses == [[303, 303, 303, 429], [303, 303, 303], [429]]
+    assert elsewhere == [303]
+    # The forms of sign-in have their own limit, and actions use up nothing of it.
+    assert sign_in.status_code == 422
+
+
+async def test_another_cookie_for_each_request_does_not_evade_the_limit(
+    settings: Settings, clock: TestClock, make: Factory
+) -> None:
+    async with limited_visitor(settings, clock, **ACTIONS) as visitor:
+        statuses = []
+        for number in range(8):
+            visitor.cookies.set("earshot_device", "x" * 86, domain="feedback.example.com")
+            cookie = {"cookie": f"earshot_session=token{number}"}
+            statuses.append((await visitor.post("/p/zzzzzz/vote", data={}, headers=cookie)).status_code)
+
+    assert statuses == [303] * 7 + [429]
+
+
+@pytest.mark.parametrize("path", ["/submit", "/p/{code}/comments"])
+async def test_a_form_over_the_limit_gives_its_text_back(
+    settings: Settings, clock: TestClock, make: Factory, path: str
+) -> None:
+    path = path.format(code=await make.code(await make.post()))
+    fields = {"title": "Dark <mode>", "body": "At\nnight", "csrf": "token"}
+    async with limited_visitor(settings, clock, **ACTIONS | {"limit_actions": "1/5minutes"}) as visitor:
+        await visitor.get("/login")
+        await visitor.post("/p/zzzzzz/vote", data={})
+        page = await visitor.post(path, data=fields)
+        with_secret = await visitor.post(path, data={**fields, "password": "a-secret"})
+        with_file = await visitor.post(path, data=fields, files={"images": ("a.png", b"x" * 5_000_000)})
+
+    for shown in (page, with_file):
+        assert shown.status_code == 429
+        assert f'action="{path}"' in shown.text
+        assert 'value="Dark &lt;mode&gt;"' in shown.text
+        assert "At\nnight</textarea>" in shown.text
+        assert 'name="csrf" value="token"' in shown.text
+    assert "Choose the pictures again" in with_file.text
+    assert with_secret.status_code == 429
+    assert "<form" not in with_secret.text
+
+
+async def test_an_ipv6_client_is_counted_by_its_network(settings: Settings, clock: TestClock, make: Factory) -> None:
+    async with limited_visitor(settings, clock) as visitor:
+
+        async def get(peer: str) -> int:
+            return (await visitor.of(None, base="", peer=peer).get("/")).status_code
+
+        statuses = [await get(f"2001:db8:0:1::{number:x}") for number in range(4)]
+        others = [await get("2001:db8:0:2::1"), await get("::ffff:192.0.2.9")]
+
+    assert statuses == [200, 200, 200, 429]
+    assert others == [200, 200]
+
+
+def count_client(rate_limit: PageRateLimit, client_ip: str) -> None:
+    context = SimpleNamespace(client_ip=client_ip)
+    rate_limit.count(Request({"type": "http", "path": "/", "earshot.request": context}))
+
+
+def test_many_clients_do_not_reset_the_counters_of_others() -> None:
+    rate_limit = PageRateLimit("3/minute", redis_url=None)
+    for number in range(MAX_ADDRESSES - 1):
+        count_client(rate_limit, f"2001:db8:{number:x}::1")
+    for _ in range(3):
+        count_client(rate_limit, "192.0.2.1")
+
+    for number in range(1_000):
+        count_client(rate_limit, f"2001:db9:{number:x}::1")
+
+    with pytest.raises(HTTPException) as caught:
+        count_client(rate_limit, "192.0.2.1")
+    assert caught.value.status_code == 429
+
+
+async def test_many_accounts_do_not_reset_the_count_of_another() -> None:
+    account_limit = AccountLimit("2/15minutes", redis_url=None)
+    storage = account_limit._limiters[-1].storage
+    for number in range(MAX_ADDRESSES - 1):
+        storage.incr(f"other {number}", 900)
+    first = [await account_limit.count(1, "jane@example.com", browser="") for _ in range(2)]
+
+    for number in range(20):
+        await account_limit.count(1, f"user{number}@example.com", browser="")
+
+    assert first == [None, None]
+    assert await account_limit.count(1, "jane@example.com", browser="") is not None

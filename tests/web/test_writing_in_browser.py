@@ -182,6 +182,11 @@ async def test_replies_and_edits_open_below_the_comment(browser: Browser, addres
     await page.value(f"document.querySelector('{reply}').click()")
     await page.until(f"{FOCUSED}?.id === 'field-reply-{comment}'")
     await page.do("Input.insertText", text="Second")
+    # Whoever presses a link once more wants the form, and not an empty one.
+    for link in (reply, edit):
+        await page.value(f"document.querySelector('{link}').focus()")
+        await page.value(f"document.querySelector('{link}').click()")
+        assert await page.value(f"{FOCUSED}.id") == f"field-reply-{comment}"
     await page.until_loaded(page.value("document.querySelector('.reply-form button').click()"))
 
     assert (text, after_cancel) == ("First", "reply")

@@ -28,11 +28,11 @@ group = typer.Typer(
 SETTINGS: Final = {
     "title": "its name",
     "host": "its host, such as feedback.example.com; `none` removes it",
-    "moderation-policy": f"which new posts from ProductLift's API need approval: {', '.join(MODERATION_POLICIES)}",
+    "moderation-policy": f"which new posts need approval, see below: {', '.join(MODERATION_POLICIES)}",
     "default-dialect": f"the API for requests without a key: {', '.join(DIALECTS)}; `none`: the server's default",
-    "locale": "the language of its emails and of the pages that they link to, such as en, de or de-AT",
+    "locale": "the language of its pages and emails, such as en, de or de-AT",
     "invite-message": "the default text of an invitation",
-    "private": "on hides its public pages, widgets, public JSON and files; off shows them",
+    "private": "on shows its pages to signed-in users only, and no widgets, feeds and public JSON; off shows all",
     "accent-color": "the color of links and buttons, such as #0b57c2",
     "welcome-text": "Markdown above the list of posts on its pages",
     "sign-up": f"who may create an account on its pages: {', '.join(SIGN_UP_POLICIES)}",
@@ -112,9 +112,9 @@ def show(work: UnitOfWork) -> Output:
     "set",
     help_text="Change a setting of a portal.\n\n\b\n"
     + "\n".join(f"{name:<18} {meaning}" for name, meaning in SETTINGS.items())
-    + "\n\nWith `always`, a post that ProductLift's API creates for a user below moderator needs approval. With "
-    "`anonymous`, only a post without an author would, and no API creates such posts yet. Posts by moderators and "
-    "above never need approval, and neither do posts from Astuto's API."
+    + "\n\nWith `always`, a post that a user below moderator writes on the pages, or that ProductLift's API creates "
+    "for such a user, needs approval, and so does a post without an account. With `anonymous`, only a post without an "
+    "account does. Posts by moderators and above never need approval, and neither do posts from Astuto's API."
     f"\n\n--none removes {', '.join(REMOVABLE[:-1])} or {REMOVABLE[-1]}."
     "\n\n\b\nearshot portals set moderation-policy always\n"
     "earshot portals set host feedback.example.com --portal 1\n"
@@ -142,6 +142,12 @@ def set_(
     if setting == "host" and parsed is not None:
         note = Note(
             f"on a host other than {parsed}, this portal's keys get a 401 now, and its public pages a 404",
+            with_json=False,
+        )
+    if setting == "private" and parsed and portals.get_current(work)["sign_up"] != "closed":
+        note = Note(
+            "everybody with an account sees it: earshot portals set sign-up closed, or sign-up-domains, decides who "
+            "may have one",
             with_json=False,
         )
     shown = "unset" if parsed is None else value if setting in (*FLAGS, "sign-up-domains") else parsed

@@ -20,9 +20,7 @@ group = typer.Typer(
 TabOption = Annotated[str | None, typer.Option(metavar="TAB", help="The tab that shows it: URL key or id.")]
 ColorOption = Annotated[str | None, typer.Option(parser=color, metavar="COLOR", help="Such as #0096ff.")]
 TextColorOption = Annotated[str | None, typer.Option(parser=color, metavar="COLOR", help="Of text on that color.")]
-RoadmapOption = Annotated[
-    bool | None, typer.Option("--roadmap/--no-roadmap", help="Whether Astuto's roadmap shows it.")
-]
+RoadmapOption = Annotated[bool | None, typer.Option("--roadmap/--no-roadmap", help="Whether the roadmap shows it.")]
 DefaultOption = Annotated[
     bool, typer.Option("--default", help="New posts from ProductLift's API without a status get this one.")
 ]

@@ -216,7 +216,12 @@ def database_file(settings: Settings) -> Path | None:
 
 
 def _has_address_limits(settings: Settings) -> bool:
-    limits = (settings.limit_astuto_ip, settings.limit_pages, settings.limit_public_json)
+    limits = (
+        settings.limit_astuto_ip,
+        settings.limit_pages,
+        settings.limit_actions_ip,
+        settings.limit_public_json,
+    )
     return settings.rate_limits and any(RateLimit.parse(limit) is not None for limit in limits)
 
 

@@ -41,6 +41,8 @@ ACCOUNT_KINDS: Final = (
     "email_confirmation",
     "email_changed",
     "password_changed",
+    "passkey_added",
+    "key_created",
     "sign_in",
     "approval",
 )

@@ -239,10 +239,12 @@ def search_page(
 def list_similar(work: UnitOfWork, title: str, *, device: str | None = None) -> list[PostSummary]:
     """The posts that may be about the same as a post with this title, the likeliest first, at most MAX_SIMILAR.
 
-    Rejected posts are left out. All statements must see the same rows. May take long.
+    Rejected posts are left out, and for all but the team those of others that visitors don't see. All statements must
+    see the same rows. May take long.
     """
     work.authorize(Permission.VIEW)
-    ids = find_duplicate_ids(work, title)
+    audience = Visibility.NOT_REJECTED if is_team(work.actor) else Visibility.PUBLIC
+    ids = find_duplicate_ids(work, title, visibility=audience, author_id=work.actor.user_id)
     if not ids:
         return []
     return _page(work, _QUERY.fetch_by_ids(work, PostFilter(), ids), MAX_SIMILAR, device, is_last=True).posts

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import BigInteger, Text, bindparam, select, text
+from sqlalchemy import BigInteger, Text, and_, bindparam, or_, select, text
 
 from app.domain.models import Post
 from app.domain.models.search import TEXT_SEARCH_CONFIG
 from app.domain.search import tokenizer
+from app.domain.search.posts import IS_SHOWN, Visibility
 from app.domain.search.ranking import Ranker, rarity
 from app.domain.sql.statement import POSTGRESQL, SQLITE, Statement, in_list, in_portal_unindexed
 from app.domain.unit_of_work import UnitOfWork
@@ -25,7 +26,9 @@ MAX_WORDS: Final = 20
 """Words of a title that are looked up: 180 characters seldom have more that count."""
 MAX_POSTS_PER_WORD: Final = 8000
 MAX_CANDIDATES: Final = 100
-"""Titles that are ranked. Twice as many are read, because some may be those of rejected posts."""
+"""Titles that are ranked. Twice as many are read, because some may be those of hidden posts."""
+MAX_READ: Final = 8000
+"""Titles that are read if most of these are hidden."""
 PREFIX_LENGTH: Final = 4
 """Letters that a word of the index must share with a word of the query."""
 HEAD_LENGTH: Final = 3
@@ -68,26 +71,43 @@ _MATCHING: Final = {
 }
 
 _TITLES: Final = Statement(
-    select(Post.id, Post.title).where(in_portal_unindexed(Post), in_list(Post.id, "ids"), Post.moderation != "rejected")
+    select(Post.id, Post.title).where(
+        in_portal_unindexed(Post),
+        in_list(Post.id, "ids"),
+        Post.moderation != "rejected",
+        or_(and_(*IS_SHOWN), Post.user_id == bindparam("author", type_=BigInteger)),
+    )
 )
 
 
-def find_duplicate_ids(work: UnitOfWork, title: str | None, description: str | None = None) -> list[int]:
+def find_duplicate_ids(
+    work: UnitOfWork,
+    title: str | None,
+    description: str | None = None,
+    *,
+    visibility: Visibility,
+    author_id: int | None = None,
+) -> list[int]:
     """The ids of the posts that may be about the same, the likeliest first, at most ten.
 
-    Rejected posts are left out. Only titles are compared; the description given helps to choose between them, or
-    replaces a missing title. Empty when nothing is similar enough.
+    Rejected posts are left out, and hidden ones except those of the author given. Only titles are compared; the
+    description given helps to choose between them, or replaces a missing title. Empty when nothing is similar enough.
     """
     query = SearchQuery.parse(title or "", description or "")
     if not query.words:
         return []
     terms = [query.term(word, work.engine) for word in query.words]
-    rows = work.fetch_all(_MATCHING[work.engine], terms=orjson.dumps(terms).decode())
-    matching: list[list[int]] = [orjson.loads(row[0]) for row in rows]
+    found = work.fetch_all(_MATCHING[work.engine], terms=orjson.dumps(terms).decode())
+    matching: list[list[int]] = [orjson.loads(row[0]) for row in found]
     weights = {word: rarity(len(ids)) for word, ids in zip(query.words, matching, strict=True)}
     ranker = Ranker(query.text, weights, joined=query.joined)
     candidates = _candidates(weights, matching)
-    titles: dict[int, str] = {row["id"]: row["title"] for row in work.fetch_all(_TITLES, ids=candidates)}
+    titles: dict[int, str] = {}
+    # Seldom more than the first: hidden posts must not take the places of others.
+    for part in (candidates[: 2 * MAX_CANDIDATES], candidates[2 * MAX_CANDIDATES : MAX_READ]):
+        if part and len(titles) < MAX_CANDIDATES:
+            rows = work.fetch_all(_TITLES, ids=part, author=author_id or 0, **visibility.to_filters())
+            titles |= {row["id"]: row["title"] for row in rows}
     ranked_ids = [post_id for post_id in candidates if post_id in titles][:MAX_CANDIDATES]
     ranked = sorted((-_score(ranker, query, titles[post_id]), post_id) for post_id in ranked_ids)
     return [
@@ -108,7 +128,7 @@ def _candidates(weights: dict[str, float], matching: Sequence[Sequence[int]]) ->
         for post_id in ids:
             covered[post_id] += weight
     # Sorting is stable: among equals the short titles stay in front.
-    return sorted(covered, key=covered.__getitem__, reverse=True)[: 2 * MAX_CANDIDATES]
+    return sorted(covered, key=covered.__getitem__, reverse=True)
 
 
 @dataclass(frozen=True, slots=True)

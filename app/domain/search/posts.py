@@ -57,6 +57,10 @@ class Visibility(Enum):
     NOT_REJECTED = 2
     ALL = 3
 
+    def to_filters(self) -> dict[str, Any]:
+        """The parameters of statements with IS_SHOWN."""
+        return {"hidden": list(_REASONS[self.value :]), "unpublished": self is not Visibility.PUBLIC}
+
 
 @dataclass(frozen=True, slots=True)
 class SearchPage:
@@ -66,11 +70,12 @@ class SearchPage:
     total: int
 
 
-_IS_VISIBLE: Final = (
-    or_(bindparam("any_status", type_=Boolean), in_list(Post.status_id, "statuses")),
+IS_SHOWN: Final = (
     not_(in_list(Post.moderation, "hidden")),
     or_(Post.published, bindparam("unpublished", type_=Boolean)),
 )
+"""The conditions of the posts of a Visibility, whose parameters are those of its `to_filters`."""
+_IS_VISIBLE: Final = (or_(bindparam("any_status", type_=Boolean), in_list(Post.status_id, "statuses")), *IS_SHOWN)
 _IS_INDEXED: Final = not_(
     select(NEW_POSTS.c.post_id).where(NEW_POSTS.c.portal_id == PORTAL_ID, NEW_POSTS.c.post_id == Post.id).exists()
 )
@@ -153,8 +158,7 @@ def _find_matches(
         "any_status": status_ids is None,
         "statuses": list(status_ids or ()),
         "visibility": visibility.value,
-        "hidden": list(_REASONS[visibility.value :]),
-        "unpublished": visibility is not Visibility.PUBLIC,
+        **visibility.to_filters(),
     }
     found, unknown = terms.find_forms(work)
     matches = _match(work, found, _add_query(work.engine, filters, found))

@@ -8,12 +8,14 @@ from sqlalchemy import bindparam, func, select, update
 
 from app.domain import identifiers
 from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
+from app.domain.events import Event
 from app.domain.models import ApiKey, User
 from app.domain.permissions import Permission, is_allowed
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, insert_row, parameters, row_in_portal
 from app.domain.sql.timestamps import Timestamp, to_datetime
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET, Unset
+from app.domain.users import recent_sign_in
 from app.domain.users.key_formats import FORMATS, digest, display_prefix
 from app.domain.users.key_verification import has_passed
 
@@ -53,11 +55,15 @@ def issue(
 
     Raises Forbidden, NotFound("user"), Conflict("key.user_deleted"), Conflict("key.user_blocked"),
     Conflict("key.role_too_low") with the values role, dialect and min_role, ValidationFailed (name blank or too long;
-    expiry past).
+    expiry past). For a signed-in user also Conflict("sign_in.too_old") as `recent_sign_in.require`, and records
+    user.key_created.
     """
     work.authorize(Permission.MANAGE_KEYS, of_user=user_id)
     _validate(work, name, expires_at)
     role = _require_eligible(work, user_id, dialect)
+    if work.actor.session_id is not None:
+        recent_sign_in.require(work)
+        work.record(Event("user.key_created", subject_id=user_id, user_id=user_id))
     columns = {"user_id": user_id, "dialect": dialect, "scheme": "earshot", "name": name, "expires_at": expires_at}
     if FORMATS[dialect].is_numbered:
         random = identifiers.random_string(40)
@@ -219,6 +225,12 @@ _COUNT: Final = Statement(
 def count(work: UnitOfWork) -> int:
     """The number of keys of all portals that are not revoked."""
     return int(work.fetch_value(_COUNT))
+
+
+def revoke_all_of(work: UnitOfWork, user_id: int) -> None:
+    """Revoke all keys of the user, of both dialects. Raises Forbidden."""
+    work.authorize(Permission.MANAGE_KEYS, of_user=user_id)
+    work.execute(_REVOKE_OF, user=user_id, dialects=list(FORMATS))
 
 
 def list_keys(work: UnitOfWork) -> list[KeyDescription]:

@@ -8,8 +8,10 @@ from sqlalchemy import BigInteger, Select, bindparam, case, literal_column, or_,
 
 from app.domain.models import (
     ApiKey,
+    Attachment,
     Board,
     Comment,
+    Feedback,
     Follow,
     Identity,
     IdentityProvider,
@@ -34,8 +36,8 @@ MAX_CHARACTERS: Final = 20_000_000
 """The texts of an export, after which it ends."""
 
 _PROFILE_NAMES: Final = (
-    "uuid", "email", "name", "role", "locale", "created_at", "email_confirmed_at", "notifications_enabled", "recap",
-    "posts_count", "votes_count", "comments_count", *PERSONAL_ATTRIBUTES,
+    "uuid", "email", "name", "role", "locale", "picture", "created_at", "email_confirmed_at", "notifications_enabled",
+    "recap", "posts_count", "votes_count", "comments_count", *PERSONAL_ATTRIBUTES,
 )  # fmt: skip
 _PROFILE: Final = Statement(
     select(*(getattr(User, name) for name in _PROFILE_NAMES)).where(row_in_portal(User), User.deleted_at.is_(None))
@@ -57,6 +59,17 @@ def _with_post(rows: Select[Any], post_id: Any) -> Select[Any]:
 
 
 _POST_CODE: Final = Post.code.label("post")
+_FILES: Final = (
+    select(
+        Attachment.id.label("key"), _POST_CODE, Attachment.kind, Attachment.name, Attachment.original_name,
+        Attachment.media_type, Attachment.size, Attachment.created_at,
+    )
+    .join(Post, Post.id == Attachment.post_id)
+    .where(in_portal_unindexed(Attachment), Post.user_id == _user, Attachment.id > bindparam("after"))
+    .order_by(Attachment.id)
+    .limit(literal_column(str(CHUNK)))
+)  # fmt: skip
+"""The pictures and attachments of the user's posts."""
 _PARTS: Final[Mapping[str, Statement]] = {
     "posts": Statement(
         _of_user(
@@ -66,6 +79,7 @@ _PARTS: Final[Mapping[str, Statement]] = {
         .join(Board, Board.id == Post.board_id)
         .outerjoin(Status, Status.id == Post.status_id)
     ),
+    "files": Statement(_FILES),
     "votes": Statement(
         _with_post(_of_user(Vote, _POST_CODE, _TITLE.label("title"), Vote.created_at, key=Vote.id), Vote.post_id)
     ),
@@ -77,6 +91,12 @@ _PARTS: Final[Mapping[str, Statement]] = {
             ),
             Comment.post_id,
         )
+    ),
+    "feedback": Statement(
+        _of_user(
+            Feedback, Feedback.title, Feedback.description, Feedback.status, _POST_CODE, Feedback.created_at,
+            Feedback.updated_at, key=Feedback.id,
+        ).outerjoin(Post, Post.id == Feedback.post_id)
     ),
     "follows": Statement(
         _with_post(
@@ -117,6 +137,8 @@ _FLAGS: Final = ("published", "official", "internal", "notifications_enabled")
 
 def export_own_data(work: UnitOfWork, user_id: int) -> dict[str, Any]:
     """The data of a user, ready for JSON: `profile`, the lists of `posts`, `votes` and so on, and `is_complete`.
+
+    Of the picture and the files it has the names under which they are stored.
 
     After MAX_CHARACTERS of texts the rest is left out, and `is_complete` is false. May take long. Raises Forbidden,
     NotFound("user") also for a deleted user.

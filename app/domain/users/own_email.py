@@ -1,31 +1,23 @@
 """The address of a user who is signed in: a new one counts once its owner has opened the link that is sent to it."""
 
-from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import bindparam, or_, select, update
 
 from app.domain.errors import Conflict, FieldError, ValidationFailed
 from app.domain.events import Event
-from app.domain.models import Session, User
+from app.domain.models import User
 from app.domain.models.base import UtcTimestamp
 from app.domain.permissions import Permission
 from app.domain.sql.statement import NOW, Statement, row_in_portal
-from app.domain.sql.timestamps import to_datetime
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import emails, one_time_tokens, sign_in_changes
+from app.domain.users import emails, one_time_tokens, recent_sign_in, sign_in_changes
 from app.domain.users.accounts import REQUEST_INTERVAL
-
-MAX_SIGN_IN_AGE: Final = timedelta(minutes=15)
-"""Of the session of a user without a password, who has nothing else to show that it is not a stolen one."""
 
 _USER: Final = Statement(
     select(User.email, User.password_hash)
     .where(row_in_portal(User), User.deleted_at.is_(None))
     .with_for_update(key_share=True)
-)
-_SESSION: Final = Statement(
-    select(Session.created_at).where(row_in_portal(Session), Session.user_id == bindparam("user"))
 )
 _TAKE_TURN: Final = Statement(
     update(User)
@@ -50,19 +42,19 @@ def request_change(work: UnitOfWork, user_id: int, *, email: str, verified_hash:
     """Record user.confirmation_requested with the new address, to which a link is sent.
 
     `verified_hash` is what the present password was verified against. A user without a password must have signed in
-    within MAX_SIGN_IN_AGE. Whether another user has the address shows only after the link was opened.
+    recently. Whether another user has the address shows only after the link was opened.
 
     Raises Forbidden("manage_account"), NotFound("user") also for a deleted user, ValidationFailed: email invalid or
-    unchanged; Conflict: "password.changed" if the password was changed meanwhile, "sign_in.too_old",
-    "confirmation.too_soon" within REQUEST_INTERVAL of another link to confirm an address.
+    unchanged; Conflict: "password.changed" if the password was changed meanwhile, "sign_in.too_old" as
+    `recent_sign_in.require`, "confirmation.too_soon" within REQUEST_INTERVAL of another link to confirm an address.
     """
     work.authorize(Permission.MANAGE_ACCOUNT, of_user=user_id)
     address = emails.normalize_email(emails.parse_email(email))
     user = work.require_row(_USER, "user", user_id, id=user_id)
     if user["password_hash"] != verified_hash:
         raise Conflict("password.changed")
-    if verified_hash is None and not _has_signed_in_recently(work, user_id):
-        raise Conflict("sign_in.too_old")
+    if verified_hash is None:
+        recent_sign_in.require(work)
     if address == user["email"]:
         raise ValidationFailed([FieldError("email", "unchanged")])
     if not work.execute(_TAKE_TURN, id=user_id, before=work.now - REQUEST_INTERVAL):
@@ -94,9 +86,3 @@ def change(work: UnitOfWork, user_id: int, token: str) -> str:
     sign_in_changes.record_email_change(work, user_id, old=old, new=new)
     work.execute(_CONFIRM, id=user_id)
     return new
-
-
-def _has_signed_in_recently(work: UnitOfWork, user_id: int) -> bool:
-    session_id = work.actor.session_id
-    began_at = None if session_id is None else work.fetch_value(_SESSION, id=session_id, user=user_id)
-    return began_at is not None and work.now - to_datetime(began_at) <= MAX_SIGN_IN_AGE

@@ -8,13 +8,14 @@ from typing import Final
 from sqlalchemy import bindparam, delete, func, literal_column, or_, select, update
 
 from app.domain.errors import Conflict, NotFound
+from app.domain.events import Event
 from app.domain.models import Passkey, User
 from app.domain.permissions import Permission
 from app.domain.plain_text import parse_line
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_portal_unindexed, insert_row, row_in_portal
 from app.domain.sql.timestamps import Timestamp
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import sign_in_requests
+from app.domain.users import recent_sign_in, sign_in_requests
 
 MAX_PASSKEYS: Final = 20
 """Of one user."""
@@ -38,6 +39,7 @@ _LIST: Final = Statement(
     .where(_of_user)
     .order_by(Passkey.id)
 )
+_DELETE_ALL: Final = Statement(delete(Passkey).where(_of_user))
 _DELETE: Final = Statement(delete(Passkey).where(row_in_portal(Passkey), Passkey.user_id == bindparam("user")))
 _BY_CREDENTIAL: Final = Statement(
     select(Passkey.id, Passkey.user_id, Passkey.public_key, Passkey.sign_count)
@@ -85,17 +87,19 @@ def add(work: UnitOfWork, *, user_id: int, credential_id: str, public_key: str, 
 
     Raises Forbidden("manage_account"), NotFound("user") also for a blocked or deleted user, ValidationFailed as
     `plain_text.parse_line` for the name, Conflict: "passkey.too_many" beyond MAX_PASSKEYS, "passkey.invalid" for a
-    credential that is too long, "passkey.taken" for a known one.
+    credential that is too long, "passkey.taken" for a known one, "sign_in.too_old" as `recent_sign_in.require`. Records
+    user.passkey_added.
     """
     work.authorize(Permission.MANAGE_ACCOUNT, of_user=user_id)
     name = parse_line(name, max_length=MAX_NAME)
     if not credential_id or len(credential_id) > MAX_CREDENTIAL_ID:
         raise Conflict("passkey.invalid")
+    recent_sign_in.require(work)
     work.require_row(_LOCK, "user", user_id, id=user_id)
     if int(work.fetch_value(_COUNT, user=user_id)) >= MAX_PASSKEYS:
         raise Conflict("passkey.too_many", {"maximum": MAX_PASSKEYS})
     with work.map_unique_violation(uq_passkeys_portal_id_credential_id=Conflict("passkey.taken")):
-        return int(
+        passkey_id = int(
             work.fetch_value(
                 _INSERT,
                 user_id=user_id,
@@ -105,6 +109,8 @@ def add(work: UnitOfWork, *, user_id: int, credential_id: str, public_key: str, 
                 name=name,
             )
         )
+    work.record(Event("user.passkey_added", subject_id=user_id, user_id=user_id))
+    return passkey_id
 
 
 def list_of_user(work: UnitOfWork, user_id: int) -> Sequence[PasskeyDescription]:
@@ -121,6 +127,12 @@ def delete_passkey(work: UnitOfWork, passkey_id: int, *, user_id: int) -> None:
     work.authorize(Permission.MANAGE_ACCOUNT, of_user=user_id)
     if not work.execute(_DELETE, id=passkey_id, user=user_id):
         raise NotFound("passkey", passkey_id)
+
+
+def delete_all(work: UnitOfWork, user_id: int) -> None:
+    """Delete all passkeys of the user. Raises Forbidden("manage_account")."""
+    work.authorize(Permission.MANAGE_ACCOUNT, of_user=user_id)
+    work.execute(_DELETE_ALL, user=user_id)
 
 
 def find_by_credential(work: UnitOfWork, credential_id: str) -> StoredPasskey | None:

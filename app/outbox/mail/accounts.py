@@ -29,7 +29,12 @@ PATHS: Final = {
 """The page that the link of each kind of email opens."""
 NEW_ADDRESS_PATH: Final = "/profile/email"
 """The page that confirms an address that its user does not have yet."""
-_NOTICES: Final = {"user.password_changed": "password_changed", "user.approved": APPROVAL}
+_NOTICES: Final = {
+    "user.password_changed": "password_changed",
+    "user.passkey_added": "passkey_added",
+    "user.key_created": "key_created",
+    "user.approved": APPROVAL,
+}
 """The kinds of email without a token, by event."""
 _NOT_VALID: Final = {
     "token.unknown": "its link is not valid any more",

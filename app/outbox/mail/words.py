@@ -22,6 +22,8 @@ _SUBJECTS: Final = {
     "email_confirmation": N_("[%(portal)s] Confirm your email address"),
     "email_changed": N_("[%(portal)s] Your email address was changed"),
     "password_changed": N_("[%(portal)s] Your password was changed"),
+    "passkey_added": N_("[%(portal)s] A passkey was added to your account"),
+    "key_created": N_("[%(portal)s] An API key was created for your account"),
     "sign_in": N_("[%(portal)s] Sign in"),
     "approval": N_("[%(portal)s] Your account is ready"),
 }
@@ -67,6 +69,8 @@ _HEADINGS: Final = {
     "email_confirmation": N_("Confirm your email address"),
     "email_changed": N_("Your email address was changed"),
     "password_changed": N_("Your password was changed"),
+    "passkey_added": N_("A passkey was added to your account"),
+    "key_created": N_("An API key was created for your account"),
     "sign_in": N_("Sign in"),
     "approval": N_("Your account is ready"),
 }
@@ -90,6 +94,14 @@ _PARAGRAPHS: Final = {
     "password_changed": (
         N_("The password of your account was changed."),
         N_("If that was not you, please tell the team of %(portal)s, and ask for a new password."),
+    ),
+    "passkey_added": (
+        N_("Somebody who was signed in as you added a passkey, which can sign in to your account."),
+        N_("If that was not you, delete it on your profile, change your password, and tell the team of %(portal)s."),
+    ),
+    "key_created": (
+        N_("Somebody who was signed in as you created an API key, by which a program may do what you may do."),
+        N_("If that was not you, revoke it on your profile, change your password, and tell the team of %(portal)s."),
     ),
     "sign_in": (
         N_(
@@ -129,6 +141,8 @@ _REASONS: Final = {
     "approval": N_("You get this email because somebody signed up with %(address)s at %(portal)s."),
     "email_changed": N_("You get this email because it is about the security of your account at %(portal)s."),
     "password_changed": N_("You get this email because it is about the security of your account at %(portal)s."),
+    "passkey_added": N_("You get this email because it is about the security of your account at %(portal)s."),
+    "key_created": N_("You get this email because it is about the security of your account at %(portal)s."),
 }
 
 

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.openapi import ORIGIN, OpenApiDocument
+from app.web import etags
 from app.web.public_address import PublicAddress
 from app.web.templating import TemplateRenderer
 
@@ -80,7 +81,7 @@ def _endpoint(
         content = (await anyio.to_thread.run_sync(template)).replace(ORIGIN.encode(), origin.encode())
         etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
         headers = {**_HEADERS, "ETag": etag}
-        if request.headers.get("if-none-match", "").removeprefix("W/") == etag:
+        if etags.is_known(request, etag):
             return Response(status_code=304, headers=headers)
         return Response(content, media_type=media_type, headers=headers)
 

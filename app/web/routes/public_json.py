@@ -27,6 +27,7 @@ from app.domain.permissions import OPERATOR
 from app.http.body import NO_BODY
 from app.http.request import Header, Receive, RequestContext, Scope, Send, log_unhandled
 from app.http.response import ApiResponse, StreamedResponse
+from app.web import etags
 from app.web.portals import find_public_portal_id
 from app.web.public_address import PublicAddress
 
@@ -119,4 +120,4 @@ class PublicJson:
 
 def _has_version(context: RequestContext, etag: str) -> bool:
     """Whether the client has the response with this ETag."""
-    return etag in [tag.strip().removeprefix("W/") for tag in context.header(b"if-none-match").split(",")]
+    return etags.has_tag(context.header(b"if-none-match"), etag)

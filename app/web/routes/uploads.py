@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from app.adapters.image_types import MEDIA_TYPES
 from app.adapters.storage.base import FileStorage, OpenFile, StorageUnavailable, is_valid_name
 from app.domain.posts.attachments import sanitize_filename
+from app.web import etags
 
 SHOWN = frozenset(media_type for media_type, _ in MEDIA_TYPES.values())
 """Media types that a browser may show. Everything else is a download."""
@@ -106,7 +107,7 @@ def router(
         if row is None:
             return _error_response("Not found", 404)
         headers = {**headers_for(row), "ETag": f'"{name}"'}
-        if _is_cached(request, headers["ETag"]):
+        if etags.is_known(request, headers["ETag"]):
             return Response(status_code=304, headers={name: headers[name] for name in _UNCHANGED})
         try:
             stored = await files.open(name)
@@ -118,11 +119,6 @@ def router(
 
     routes.add_api_route("/files/{name}", file, methods=["GET", "HEAD"], include_in_schema=False)
     return routes
-
-
-def _is_cached(request: Request, etag: str) -> bool:
-    known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
-    return etag in known or "*" in known
 
 
 def _error_response(message: str, status: int, headers: dict[str, str] | None = None) -> Response:

@@ -11,6 +11,17 @@
     if (text) announce(text);
   });
 
+  // The form that "Reply" or "Edit" has opened stays, with what was typed, when a link asks for it or another one again.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const { elt, target } = event.detail;
+    const field = elt.matches(".comment-actions a") && target.querySelector("textarea");
+    if (!field) return;
+    const isSame = field.form.action === elt.href;
+    if (!isSame && field.value === field.defaultValue) return;
+    event.preventDefault();
+    field.focus();
+  });
+
   // A vote that the server refuses is sent again as a plain form, whose response says why. A link is opened.
   document.addEventListener("htmx:responseError", ({ detail: { elt } }) => {
     if (elt.matches("form")) elt.submit();

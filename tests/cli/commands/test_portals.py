@@ -195,9 +195,14 @@ def test_some_settings_can_be_removed(cli: Cli) -> None:
 def test_a_portal_is_made_private_and_public(cli: Cli) -> None:
     before = cli.json("portals", "show")
 
-    assert cli.run("portals", "set", "private", "on").out == "private is on\n"
+    done = cli.run("portals", "set", "private", "on")
+    assert done.out == "private is on\n"
+    assert "everybody with an account sees it: earshot portals set sign-up closed" in done.err
     assert "private           yes" in cli.run("portals", "show").out.splitlines()
     assert cli.json("portals", "show") == {**before, "private": True}
+    cli.run("portals", "set", "sign-up", "closed")
+    assert cli.run("portals", "set", "private", "on").err == ""
+    cli.run("portals", "set", "sign-up", "open")
     assert cli.json("portals", "set", "private", "off") == before
 
 

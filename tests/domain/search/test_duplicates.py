@@ -11,6 +11,7 @@ from app.domain.models import Post
 from app.domain.posts import update
 from app.domain.posts.update import PostUpdate
 from app.domain.search.duplicates import find_duplicate_ids
+from app.domain.search.posts import Visibility
 from app.domain.sql.json_rows import BIGINT, TEXT, encode_rows, json_column, json_rows
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, upsert
 from app.domain.unit_of_work import UnitOfWork
@@ -46,10 +47,16 @@ async def fill(make: Factory, texts: list[str]) -> None:
     await make.act(insert)
 
 
-async def find_titles(make: Factory, title: str | None, description: str | None = None, **where: Any) -> list[str]:
+async def find_titles(
+    make: Factory,
+    title: str | None,
+    description: str | None = None,
+    visibility: Visibility = Visibility.NOT_REJECTED,
+    **where: Any,
+) -> list[str]:
     """The titles of the posts found, best first."""
 
-    ids = await make.act(lambda work: find_duplicate_ids(work, title, description), **where)
+    ids = await make.act(lambda work: find_duplicate_ids(work, title, description, visibility=visibility), **where)
     return [str(await make.value("SELECT title FROM posts WHERE id = :id", id=post_id)) for post_id in ids]
 
 
@@ -109,6 +116,17 @@ async def test_pending_posts_are_found_and_rejected_ones_are_not(make: Factory) 
     await make.run("UPDATE posts SET moderation = 'rejected'")
 
     assert await find_titles(make, "dark mode") == []
+
+
+async def test_hidden_posts_do_not_take_the_places_of_visible_ones(make: Factory) -> None:
+    await fill(make, ["Dark mode"] * 300)
+    await make.run("UPDATE posts SET moderation = 'pending'")
+    await make.post(title="A dark mode for the mobile app")
+    hidden = await make.post(title="Dark mode, unpublished")
+    await make.run("UPDATE posts SET published = false WHERE id = :id", id=hidden)
+
+    assert await find_titles(make, "dark mode") == ["Dark mode"] * 10
+    assert await find_titles(make, "dark mode", visibility=Visibility.PUBLIC) == ["A dark mode for the mobile app"]
 
 
 async def test_the_triggers_of_the_index_exist_at_the_newest_revision(make: Factory) -> None:

@@ -3,10 +3,12 @@
 import json
 from typing import Any
 
+from app.domain import feedback
 from app.domain.notifications import choices
 from app.domain.permissions import Actor
 from app.domain.posts import follows
 from app.domain.users import api_keys, own_data, sessions
+from app.domain.users import profile as profiles
 from tests.support.factory import Factory
 
 
@@ -32,6 +34,21 @@ async def test_an_export_has_all_data_of_the_user_and_nobody_elses(make: Factory
     key = await make.act(
         lambda work: api_keys.issue(work, user_id=user, dialect="astuto", secret=b"secret", name="Report")
     )
+    for author, title in ((user, "Slow"), (other, "Broken")):
+        await make.act(
+            lambda work, author=author, title=title: feedback.create(  # type: ignore[misc]
+                work, title=title, description="Since Monday", user_id=author, post_id=own
+            )
+        )
+    for post, name in ((own, "mine"), (foreign, "theirs")):
+        await make.run(
+            "INSERT INTO attachments (portal_id, post_id, kind, name, original_name, media_type, size, created_at) "
+            "SELECT portal_id, id, 'image', CAST(:name AS VARCHAR), 'Screen.png', 'image/png', 7, created_at "
+            "FROM posts WHERE id = :id",
+            id=post,
+            name=f"{name}.png",
+        )
+    await make.act(lambda work: profiles.set_picture(work, user, "me.webp"))
     codes = {post: await make.code(post) for post in (own, foreign, hidden)}
 
     data = await export(make, user)
@@ -51,6 +68,13 @@ async def test_an_export_has_all_data_of_the_user_and_nobody_elses(make: Factory
         (codes[hidden], None),
     ]
     assert [(comment["post"], comment["body"]) for comment in data["comments"]] == [(codes[foreign], "Mine")]
+    assert profile["picture"] == "me.webp"
+    assert [(file["post"], file["name"], file["original_name"], file["size"]) for file in data["files"]] == [
+        (codes[own], "mine.png", "Screen.png", 7)
+    ]
+    assert [(each["title"], each["description"], each["post"]) for each in data["feedback"]] == [
+        ("Slow", "Since Monday", codes[own])
+    ]
     assert [follow["post"] for follow in data["follows"]] == [codes[own], codes[foreign]]
     assert data["notification_choices"] == [{"kind": "reply", "cadence": "never"}]
     assert [(session["method"], session["user_agent"]) for session in data["sessions"]] == [("password", "Firefox")]

@@ -13,7 +13,12 @@ async def find(make: Factory, user: int) -> str | None:
 
 
 async def change(make: Factory, user: int, verified: str | None, new: str, *, actor: Actor = OPERATOR) -> None:
-    await make.act(lambda work: own_password.change(work, user, verified_hash=verified, new_hash=new), actor=actor)
+    await make.act(
+        lambda work: own_password.change(
+            work, user, verified_hash=verified, new_hash=new, removes_passkeys=False, revokes_keys=False
+        ),
+        actor=actor,
+    )
 
 
 async def test_the_own_session_stays(make: Factory) -> None:

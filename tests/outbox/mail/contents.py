@@ -55,6 +55,8 @@ ACCOUNTS: Final = {
     "email_confirmation": Account(f"{BASE_URL}/confirmations/{'k3Y' * 14}", new_email="jane.new@example.com"),
     "email_changed": Account(new_email="jane.new@example.com"),
     "password_changed": Account(),
+    "passkey_added": Account(),
+    "key_created": Account(),
     "sign_in": Account(f"{BASE_URL}/sign-in/link?token={'k3Y' * 14}", code="042917"),
     "approval": Account(f"{BASE_URL}/"),
 }

@@ -45,9 +45,12 @@ SUBJECTS = {
     "email_confirmation": "[Acme Feedback] Confirm your email address",
     "email_changed": "[Acme Feedback] Your email address was changed",
     "password_changed": "[Acme Feedback] Your password was changed",
+    "passkey_added": "[Acme Feedback] A passkey was added to your account",
+    "key_created": "[Acme Feedback] An API key was created for your account",
     "sign_in": "[Acme Feedback] Sign in",
     "approval": "[Acme Feedback] Your account is ready",
 }
+WITHOUT_LINK = ("email_changed", "password_changed", "passkey_added", "key_created")
 REASONS = {
     "post_update": "you follow the post",
     "status_change": "you follow the post",
@@ -63,6 +66,8 @@ REASONS = {
     "email_confirmation": "somebody entered jane@example.com at Acme Feedback",
     "email_changed": "it is about the security of your account at Acme Feedback",
     "password_changed": "it is about the security of your account at Acme Feedback",
+    "passkey_added": "it is about the security of your account at Acme Feedback",
+    "key_created": "it is about the security of your account at Acme Feedback",
     "sign_in": "somebody entered jane@example.com at Acme Feedback",
     "approval": "somebody signed up with jane@example.com at Acme Feedback",
 }
@@ -128,7 +133,7 @@ def test_html_loads_nothing_and_has_at_most_one_button(kind: str) -> None:
     html = part_of(make_message(make_content(kind)), "html")
 
     assert re.search(r"<(?:img|script|iframe|form|link|svg)\b|url\(|@import|background=", html) is None
-    assert html.count('<table class="button"') == (0 if kind in ("email_changed", "password_changed") else 1)
+    assert html.count('<table class="button"') == (0 if kind in WITHOUT_LINK else 1)
 
 
 @pytest.mark.parametrize("kind", NOTIFICATION_KINDS)

@@ -23,6 +23,7 @@ from app.domain.posts import create, update
 from app.domain.posts.create import NewPost
 from app.domain.posts.update import PostUpdate
 from app.domain.search.duplicates import find_duplicate_ids
+from app.domain.search.posts import Visibility
 from app.domain.sql.text_limits import TextsTooLong, max_text_bytes
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET
@@ -114,7 +115,10 @@ async def search_duplicates(request: ApiRequest) -> ApiResponse:
         payloads = [serialize(row) for row in serializers.DUPLICATES.by_ids(work, ids)] if ids else []
         return ApiResponse(200, orjson.dumps({"count": len(payloads), "posts": payloads}), JSON)
 
-    ids = await request.read(lambda work: find_duplicate_ids(work, form.title, form.description), in_thread=True)
+    ids = await request.read(
+        lambda work: find_duplicate_ids(work, form.title, form.description, visibility=Visibility.NOT_REJECTED),
+        in_thread=True,
+    )
     try:
         return await request.read(search, in_thread=True, max_text=max_text_bytes(len(ids)))
     except TextsTooLong:

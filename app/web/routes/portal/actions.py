@@ -18,7 +18,7 @@ from app.web.portal_pages import PortalPages
 from app.web.rate_limit import PageRateLimit
 from app.web.routes.portal.post import PostPages, parse_code, post_path
 from app.web.safe_paths import safe_path
-from app.web.viewer import FORM_FIELD, SignInRequired, Viewer, Viewers
+from app.web.viewer import FORM_FIELD, SignInRequired, StaleForm, Viewer, Viewers
 
 _DONE_ALREADY: Final = frozenset({"vote.taken", "vote.missing"})
 """A double click, or a page that is older than a vote in another window: the vote is as the form asked for."""
@@ -55,12 +55,18 @@ def router(
     routes = APIRouter(dependencies=[Depends(form_limiter), Depends(require_own_site)])
 
     async def open_form(request: Request, code: str) -> tuple[Viewer, Mapping[str, str]]:
-        """The viewer and the fields. Raises SignInRequired for an old form: nothing was typed that could be lost."""
+        """The viewer and the fields.
+
+        Raises SignInRequired for the old form of a visitor, and StaleForm for that of a user: nothing was typed that
+        could be lost.
+        """
         viewer = await viewers.require_reader(request)
         form = await read_form(request)
-        if not viewers.is_own_form(viewer, form.get(FORM_FIELD, "")):
+        if viewers.is_own_form(viewer, form.get(FORM_FIELD, "")):
+            return viewer, form
+        if viewer.user is None:
             raise SignInRequired(f"/p/{code}")
-        return viewer, form
+        raise StaleForm(f"/p/{code}")
 
     @routes.post("/p/{code}/vote")
     async def vote(request: Request, code: str) -> Response:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.web import appearance
+from app.web import appearance, etags
 from app.web.cookies import THEME, THEMES, Cookies
 from app.web.forms import read_form, require_own_site
 from app.web.portal_pages import PortalPages
@@ -32,7 +32,7 @@ def router(pages: PortalPages, viewers: Viewers, cookies_of_pages: Cookies) -> A
             "ETag": f'"{version}"',
             "X-Content-Type-Options": "nosniff",
         }
-        if request.headers.get("if-none-match") == headers["ETag"]:
+        if etags.is_known(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
         return Response(content, 200, headers, "text/css; charset=utf-8")
 

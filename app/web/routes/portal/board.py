@@ -19,7 +19,8 @@ from app.domain.posts.visible_posts import MAX_LISTED, MAX_MATCHES, PAGE_POSTS, 
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.web.portal_pages import PortalPages
 from app.web.rendered_texts import RenderedTexts
-from app.web.viewer import Viewer, Viewers
+from app.web.routes.portal.post import summarize
+from app.web.viewer import SignInRequired, Viewer, Viewers, own_path
 
 MAX_PAGE: Final = 50_000
 """Of lists without a limit of their own."""
@@ -110,6 +111,8 @@ def router(pages: PortalPages, viewers: Viewers, database: Database, texts: Rend
     async def show(request: Request, slug: str | None) -> Response:
         viewer = await viewers.require_reader(request)
         query = _Query.parse(request, slug, pages.link("/"))
+        if query.mine is not None and viewer.user is None:
+            raise SignInRequired(own_path(request))
         content = await database.read(
             lambda work: _load(work, query, viewer), viewer.context, in_thread=bool(query.text), snapshot=True
         )
@@ -126,6 +129,7 @@ def router(pages: PortalPages, viewers: Viewers, database: Database, texts: Rend
             current="home",
             board=board,
             welcome=welcome,
+            summary=summarize(welcome) or viewer.portal["title"],
             posts=content.posts.posts,
             max_listed=MAX_LISTED if content.posts.is_cut else None,
             max_matches=MAX_MATCHES if content.posts.is_limited else None,

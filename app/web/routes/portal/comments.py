@@ -15,18 +15,21 @@ from app.domain.posts import comments, editing, texts, visibility
 from app.domain.posts.editing import EditableComment
 from app.domain.posts.post_page import PostPage
 from app.domain.unit_of_work import UnitOfWork
-from app.web import unsent_forms
+from app.web import kept_forms, unsent_forms
 from app.web.drafts import Drafts
 from app.web.field_messages import translate
 from app.web.forms import UploadForm, limit_form, read_fields, read_form, require_own_site
 from app.web.notices import add_notice
 from app.web.portal_pages import PortalPages
-from app.web.post_messages import STALE, TEXT_TOO_LARGE, TOO_LARGE, describe_errors
+from app.web.post_messages import COMMENT_GONE, STALE, TEXT_TOO_LARGE, TOO_LARGE, describe_errors
 from app.web.rate_limit import PageRateLimit
 from app.web.routes.portal.post import PostPages, comment_form, parse_code, post_path
 from app.web.viewer import FORM_FIELD, Viewer, Viewers
 
-MAX_FORM_BYTES: Final = limit_form(texts.MAX_COMMENT)
+MAX_KEPT_TEXT: Final = 10 * texts.MAX_COMMENT
+"""Characters of a text that comes back in its form. A longer one comes back to be copied."""
+MAX_KEPT_BYTES: Final = max(limit_form(texts.MAX_COMMENT), 2 * 1024 * 1024)
+"""Of a longer form nothing comes back: the browser still has it."""
 
 _METHODS: Final = ["GET", "HEAD"]
 _COMMENTS: Final = "/p/{segment}/comments"
@@ -240,10 +243,12 @@ class _CommentPages:
         # Not `require_user`: whoever was signed out meanwhile must not lose the text.
         viewer = await self._viewers.find(request)
         try:
-            fields = await read_fields(request, max_bytes=MAX_FORM_BYTES)
+            fields = await read_fields(request, max_bytes=MAX_KEPT_BYTES)
         except HTTPException as error:
             if error.status_code != 413:
                 raise
+            return self._refuse_large(request, viewer)
+        if len(dict(fields).get("body", "")) > MAX_KEPT_TEXT:
             return self._refuse_large(request, viewer)
         try:
             return await self._store(request, viewer, code, form, dict(fields))
@@ -256,6 +261,9 @@ class _CommentPages:
     ) -> Response:
         body, user = fields.get("body", ""), viewer.user
         if user is None:
+            if not viewer.portal["is_private"]:
+                # Only for a post that can be seen, a file is stored. The page of an error has the text as well.
+                await self._posts.find_by_code(viewer, code)
             response = self._pages.redirect_to_sign_in(form.path)
             await self._drafts.keep(request, response, viewer, form=form.name, texts={"body": body})
             return response
@@ -267,13 +275,17 @@ class _CommentPages:
             errors |= describe_errors(viewer.locale, failed)
         if not self._viewers.is_own_form(viewer, fields.get(FORM_FIELD, "")):
             errors["form"] = translate(viewer.locale, STALE)
-        if errors:
-            return await form.show(viewer, body, errors)
         page = await self._posts.find_by_code(viewer, code)
         try:
+            if errors:
+                return await form.show(viewer, body, errors)
             comment_id = await self._database.write(lambda work: form.write(work, user.user_id, text), viewer.context)
-        except (Forbidden, ValueOutOfRange):
+        except Forbidden:
             raise HTTPException(404) from None
+        except (NotFound, ValueOutOfRange):
+            # The comment was deleted meanwhile. The text may still be sent as another one.
+            errors = {"form": translate(viewer.locale, COMMENT_GONE)}
+            return await self._posts.show(request, viewer, page, status=409, draft=body, errors=errors)
         response = self._pages.redirect(add_notice(f"{post_path(page.post)}#comment-{comment_id}", form.notice))
         await self._drafts.delete(request, response, viewer, form=form.name)
         return response
@@ -291,7 +303,11 @@ class _CommentPages:
 
     def _refuse_large(self, request: Request, viewer: Viewer) -> Response:
         return self._pages.error(
-            request, viewer, 413, texts=(TOO_LARGE, translate(viewer.locale, TEXT_TOO_LARGE, maximum=texts.MAX_COMMENT))
+            request,
+            viewer,
+            413,
+            texts=(TOO_LARGE, translate(viewer.locale, TEXT_TOO_LARGE, maximum=texts.MAX_COMMENT)),
+            kept=kept_forms.find(request),
         )
 
 

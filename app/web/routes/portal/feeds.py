@@ -23,6 +23,7 @@ from app.domain.posts.filters import ALL, PostFilter
 from app.domain.posts.visible_posts import PostSummary
 from app.domain.sql.timestamps import Timestamp
 from app.domain.unit_of_work import Row, UnitOfWork
+from app.web import etags
 from app.web.portals import find_public_portal_id
 from app.web.public_address import PublicAddress
 from app.web.rendered_texts import RenderedTexts
@@ -122,13 +123,11 @@ def _respond(request: Request, document: bytes, updated: str) -> Response:
         # Browsers show a feed as text; nothing in it may run.
         "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     }
-    known = request.headers.get("if-none-match")
-    if known is not None:
-        is_known = etag in [tag.strip().removeprefix("W/") for tag in known.split(",")]
-    else:
+    is_unchanged = etags.is_known(request, etag)
+    if "if-none-match" not in request.headers:
         # An entry that is edited or hidden may leave an older time, so only the same time is the same feed.
-        is_known = request.headers.get("if-modified-since") == last_modified
-    if is_known:
+        is_unchanged = request.headers.get("if-modified-since") == last_modified
+    if is_unchanged:
         return Response(status_code=304, headers=headers)
     return Response(document, 200, headers, f"{MEDIA_TYPE}; charset=utf-8")
 

@@ -14,6 +14,7 @@ from app.adapters.translations import N_
 from app.domain.errors import Conflict, ValidationFailed
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import passkeys as stored_passkeys
+from app.domain.users import recent_sign_in
 from app.domain.users.sessions import SessionUser
 from app.http.request import RequestContext
 from app.web.browser_sessions import BrowserSessions, SignIn
@@ -22,6 +23,7 @@ from app.web.forms import read_form, require_own_site
 from app.web.portal_pages import PortalPages
 from app.web.public_address import PublicAddress
 from app.web.rate_limit import PageRateLimit
+from app.web.routes.portal.profile.verification import verification_path
 from app.web.routes.portal.sign_in import METHODS, NOT_STORED, STALE_FORM, SignInPages
 from app.web.safe_paths import safe_path
 from app.web.viewer import FORM_FIELD, Viewer, Viewers
@@ -104,6 +106,8 @@ def router(
     @routes.api_route(ADD_PATH, methods=METHODS)
     async def add_page(request: Request) -> Response:
         viewer = await viewers.require_user(request)
+        if not await database.read(recent_sign_in.is_recent, viewer.context):
+            return pages.redirect(verification_path(ADD_PATH))
         return await show(request, viewer, require_signed_in(viewer))
 
     @routes.post(ADD_PATH, dependencies=forms)
@@ -134,6 +138,8 @@ def router(
             log_refusal(request, error)
             return await show(request, viewer, user, name=name, form_error=_NOT_ADDED)
         except Conflict as error:
+            if error.code == "sign_in.too_old":
+                return pages.redirect(verification_path(ADD_PATH))
             return await show(request, viewer, user, name=name, form_error=_CONFLICTS[error.code])
         except ValidationFailed:
             return await show(request, viewer, user, name=name, name_error=_NAME)

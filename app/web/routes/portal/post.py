@@ -80,6 +80,11 @@ def make_path(slug: str, code: str) -> str:
     return f"/p/{quote(slug, safe='')}-{code}"
 
 
+def summarize(text: Markup) -> str:
+    """The beginning of a text without its markup, for a description of the page."""
+    return " ".join(text.striptags().split())[:MAX_SUMMARY]
+
+
 class PostPages:
     """Finds posts that the viewer may see, and responds with their pages."""
 
@@ -169,7 +174,7 @@ class PostPages:
             post=post,
             author=None if post.author is None else describe(page.author_id or 0, post.author),
             description=description,
-            summary=" ".join(description.striptags().split())[:MAX_SUMMARY],
+            summary=summarize(description),
             address=base_url + post_path(post),
             image_url=f"{base_url}/files/{post.image}" if post.image else None,
             updates=[
@@ -180,6 +185,7 @@ class PostPages:
                 _show_comment(viewer, comment, depth, body)
                 for (comment, depth), body in zip(threaded, comments, strict=True)
             ],
+            status_row=next((row for row in viewer.statuses if row["name"] == post.status), None),
             timeline=_show_timeline(viewer, page),
             pictures=[self._file_path(viewer, page, name) for name in _list_pictures(post)],
             files=[

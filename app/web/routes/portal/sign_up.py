@@ -14,7 +14,7 @@ from app.adapters.translations import N_
 from app.domain.errors import Conflict, ValidationFailed
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import accounts, emails, sign_up
-from app.web.bot_check import TIME_FIELD, TOO_QUICK, BotCheck
+from app.web.bot_check import TIME_FIELD, BotCheck
 from app.web.browser_sessions import BrowserSessions
 from app.web.field_messages import describe_errors, find_errors, translate
 from app.web.forms import read_form, require_own_site
@@ -90,8 +90,8 @@ def router(
         errors = dict(find_errors(viewer.locale, *checks))
         if not viewers.is_own_form(viewer, form.get(FORM_FIELD, "")):
             errors["form"] = translate(viewer.locale, STALE_FORM)
-        elif not bot_check.is_passed(form):
-            errors["form"] = translate(viewer.locale, TOO_QUICK)
+        elif error := bot_check.find_error(form):
+            errors["form"] = translate(viewer.locale, error)
         if not password and not pages.sends_mail:
             errors["password"] = translate(viewer.locale, _NO_PASSWORD)
         if "email" not in errors:

@@ -26,7 +26,7 @@ from app.domain.posts.create import NewPost
 from app.domain.posts.visible_posts import PostSummary
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.web import pictures, unsent_forms
-from app.web.bot_check import TOO_QUICK, BotCheck
+from app.web.bot_check import BotCheck
 from app.web.drafts import Drafts
 from app.web.field_messages import translate
 from app.web.forms import UploadForm, limit_form, read_upload_form, require_own_site
@@ -241,8 +241,8 @@ class _Submission:
             return await self._keep_for_sign_in(request, viewer, form, entry, next_path=PATH)
         if not self._viewers.is_own_form(viewer, fields.get(FORM_FIELD, "")):
             errors["form"] = translate(viewer.locale, STALE)
-        elif viewer.user is None and not self._bot_check.is_passed(fields):
-            errors["form"] = translate(viewer.locale, TOO_QUICK)
+        elif viewer.user is None and (error := self._bot_check.find_error(fields)):
+            errors["form"] = translate(viewer.locale, error)
         # A form that comes back for its similar posts would lose the files that were chosen.
         is_similar_due = not errors and "similar_seen" not in fields and not form.list_files(pictures.FIELD)
         similar = await self.find_similar(viewer, entry.title) if is_similar_due else []

@@ -21,7 +21,7 @@ from tests.web.routes.test_widgets import titles
 def lanes(page: httpx.Response) -> list[tuple[str, str]]:
     """The name and the text of each column."""
     assert page.status_code == 200
-    sections = re.findall(r'<section class="lane">\n(<h2.*?</h2>)\n(.*?)</section>', page.text, re.DOTALL)
+    sections = re.findall(r'<section class="lane status-\d+">\n(<h2.*?</h2>)\n(.*?)</section>', page.text, re.DOTALL)
     name = re.compile(r"</span>([^<]*)<span")
     texts = [(name.findall(head)[0], re.sub(r"<summary>.*?</summary>", "", rest)) for head, rest in sections]
     return [(status, visible_text(f"<main>{rest}</main>")) for status, rest in texts]

@@ -35,10 +35,15 @@ async def count_content(make: Factory, user: int) -> list[int]:
     ]
 
 
-async def test_the_export_is_a_file_with_the_users_own_data(make: Factory, sign_in: SignIn) -> None:
+async def test_the_export_is_a_file_with_the_users_own_data(visitor: Client, make: Factory, sign_in: SignIn) -> None:
     user = await with_content(make)
     await make.post(title="By another user")
     browser = await sign_in(user)
+    picture = encode(make_image("RGB", (9, 9)), "PNG")
+    await send(browser, "/profile/picture", files={"picture": ("me.png", picture)})
+    await send(browser, "/submit", "/submit", files={"images": ("a.png", picture)}, title="Zoom", similar_seen="yes")
+    await make.run("UPDATE posts SET moderation = 'rejected' WHERE title = 'Zoom'")
+    await make.run("UPDATE portals SET is_private = true")
 
     response = await browser.get("/profile/export")
 
@@ -46,7 +51,12 @@ async def test_the_export_is_a_file_with_the_users_own_data(make: Factory, sign_
     assert response.headers["cache-control"] == "private, no-store"
     data = response.json()
     assert (data["profile"]["email"], data["is_complete"]) == ("jane@example.com", True)
-    assert [post["title"] for post in data["posts"]] == ["By Jane"]
+    assert [post["title"] for post in data["posts"]] == ["By Jane", "Zoom"]
+    # Nobody else can see these files, and their addresses work without a session.
+    for address in (data["profile"]["picture_address"], data["files"][0]["address"]):
+        assert address.startswith("http://feedback.example.com/files/")
+        assert (await visitor.get(address)).status_code == 200
+        assert (await visitor.get(address.partition("?")[0])).status_code == 404
     assert [comment["body"] for comment in data["comments"]] == ["A word of Jane"]
     assert len(data["sessions"]) == 1
 

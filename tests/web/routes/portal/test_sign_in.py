@@ -140,17 +140,20 @@ async def test_the_session_is_replaced_at_each_sign_in(visitor: Client, make: Fa
     ("host", "is_secure"), [("http://feedback.example.com", False), ("https://feedback.example.com", True)]
 )
 async def test_the_flags_of_the_cookies(visitor: Client, jane: int, host: str, is_secure: bool) -> None:
+    prefix = "__Host-" if is_secure else ""
     client = visitor.of(None, base="", host=host)
     shown = await client.get("/login")
     fields = {**hidden_fields(shown, "/login"), "email": EMAIL, "password": PASSWORD}
 
     signed_in = await client.post("/login", data=fields)
 
-    for response, name in ((shown, "earshot_device"), (signed_in, "earshot_session")):
+    for response, name in ((shown, f"{prefix}earshot_device"), (signed_in, f"{prefix}earshot_session")):
         [header] = [each for each in response.headers.get_list("set-cookie") if each.startswith(f"{name}=")]
         flags = set(header.split("; ")[1:])
         assert {"HttpOnly", "SameSite=lax", "Path=/"} <= flags
         assert ("Secure" in flags) == is_secure
+        assert not [flag for flag in flags if flag.startswith("Domain")]
+    assert await find_viewer(client) == "Jane Roe"
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,13 @@ from app.adapters.storage.base import generate_name
 from app.adapters.storage.uploads import Uploads
 from app.adapters.translations import N_, list_languages
 from app.domain.errors import CommitUncertain, ValidationFailed
-from app.domain.users import accounts, profile
+from app.domain.users import accounts, profile, recent_sign_in
 from app.domain.users.profile import Profile
 from app.web.field_messages import describe_errors
 from app.web.forms import MAX_FORM_BYTES, UploadForm, read_upload_form, require_own_site
 from app.web.localization import find_language_name
 from app.web.rate_limit import PageRateLimit
-from app.web.routes.portal.profile.pages import HOME, METHODS, STALE, ProfilePages, Visit
+from app.web.routes.portal.profile.pages import HOME, METHODS, STALE, ProfilePages, Visit, may_have_keys
 
 TAB: Final = "account"
 NEW_EMAIL: Final = "new_email"
@@ -53,13 +53,19 @@ class AccountPage:
         self, visit: Visit, *, errors: Mapping[str, str] | None = None, typed: Mapping[str, str] | None = None
     ) -> Response:
         """The page; `typed` are the fields of a form that comes back."""
-        found = await self._database.read(lambda work: profile.get(work, visit.user_id), visit.context)
-        typed = typed or {}
+        found, may_set_password = await self._database.read(
+            lambda work: (profile.get(work, visit.user_id), recent_sign_in.is_recent(work)), visit.context
+        )
+        kept = None if errors else await self._pages.find_draft(visit, TAB)
+        typed = typed or kept or {}
         return self._pages.show(
             visit,
             TAB,
             errors=errors,
+            has_kept_draft=kept is not None,
             profile=found,
+            may_have_keys=may_have_keys(visit),
+            may_set_password=found.has_password or may_set_password,
             name=typed.get("name", found.name),
             new_email=typed.get(NEW_EMAIL, ""),
             languages=_list_languages(visit, found, typed.get("locale")),
@@ -91,7 +97,7 @@ def router(
             )
         except ValidationFailed as failed:
             return await page.show(visit, errors=describe_errors(visit.viewer.locale, failed), typed=form)
-        return pages.redirect(HOME, "saved")
+        return await pages.forget_draft(visit, TAB, pages.redirect(HOME, "saved"))
 
     @routes.post(f"{HOME}/picture", dependencies=forms)
     async def set_picture(request: Request) -> Response:

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.adapters.database import Database
+from app.adapters.storage.signed_urls import FileSigner
 from app.adapters.storage.uploads import Uploads
 from app.adapters.translations import N_
 from app.api.authentication import ApiKeyAuthenticator
@@ -18,6 +19,7 @@ from app.domain.users.profile import Profile
 from app.web.cookies import SESSION, Cookies
 from app.web.forms import require_own_site
 from app.web.present_password import FIELD, PresentPassword
+from app.web.public_address import PublicAddress
 from app.web.rate_limit import PageRateLimit
 from app.web.routes.portal.profile.pages import HOME, METHODS, PATHS, STALE, ProfilePages, Visit
 
@@ -39,6 +41,8 @@ def router(
     pages: ProfilePages,
     database: Database,
     uploads: Uploads,
+    signer: FileSigner,
+    public_address: PublicAddress,
     authenticator: ApiKeyAuthenticator,
     present_password: PresentPassword,
     cookies: Cookies,
@@ -58,8 +62,16 @@ def router(
         data = await database.read(
             lambda work: own_data.export_own_data(work, visit.user_id), visit.context, in_thread=True
         )
+        add_addresses(data, await public_address.find(request))
         content = json.dumps(data, ensure_ascii=False, indent=2)
         return Response(content, headers=_DOWNLOAD, media_type="application/json")
+
+    def add_addresses(data: dict[str, Any], base_url: str) -> None:
+        """Under them, the files can be loaded for some hours, also those of posts that visitors don't see."""
+        picture = data["profile"]["picture"]
+        data["profile"]["picture_address"] = None if picture is None else base_url + signer.path(picture)
+        for file in data["files"]:
+            file["address"] = base_url + signer.path(file["name"])
 
     async def show_question(
         visit: Visit, *, errors: Mapping[str, str] | None = None, typed: Mapping[str, str] | None = None

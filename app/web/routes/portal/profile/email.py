@@ -24,7 +24,6 @@ PASSWORD_FIELD: Final = "email_password"  # noqa: S105  The name of a field.
 _STATUSES: Final = {**TOKEN_STATUSES, "email.taken": 409}
 _MESSAGES: Final = {
     "password.changed": N_("The password was changed meanwhile. Enter the new one."),
-    "sign_in.too_old": N_("Sign out and in again first: you signed in more than 15 minutes ago."),
     "confirmation.too_soon": N_("A link was sent a moment ago. Another one can be sent five minutes later."),
 }
 _WITHOUT_MAIL: Final = N_("This server sends no email, so a new address can't be confirmed here.")
@@ -63,9 +62,11 @@ def router(
             message = describe_errors(visit.viewer.locale, failed)["email"]
             return await page.show(visit, errors={NEW_EMAIL: message}, typed=form)
         except Conflict as error:
+            if error.code == "sign_in.too_old":
+                return await pages.ask_for_verification(visit, TAB, form)
             field = PASSWORD_FIELD if error.code == "password.changed" else NEW_EMAIL
             return await page.show(visit, errors={field: visit.translate(_MESSAGES[error.code])}, typed=form)
-        return pages.redirect(HOME, "new-address-sent")
+        return await pages.forget_draft(visit, TAB, pages.redirect(HOME, "new-address-sent"))
 
     @routes.api_route(f"{HOME}/email", methods=METHODS)
     async def ask(request: Request) -> Response:

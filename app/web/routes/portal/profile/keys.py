@@ -61,11 +61,13 @@ def router(
         """The tab; `token` is a new key, which is shown this once."""
         keys = await database.read(lambda work: api_keys.list_of_user(work, visit.user_id), visit.context)
         offered = _list_dialects(visit)
-        typed = typed or {}
+        kept = None if errors or token else await pages.find_draft(visit, TAB)
+        typed = typed or kept or {}
         return pages.show(
             visit,
             TAB,
             errors=errors,
+            has_kept_draft=kept is not None,
             # Those that can't be used any more are at the end.
             keys=sorted(keys, key=lambda key: (key.state != "active", -key.id)),
             dialects=DIALECTS,
@@ -113,10 +115,12 @@ def router(
                 each.field: visit.translate(_MESSAGES[each.field, each.code], **each.limits) for each in failed.errors
             }
             return await show(visit, errors=errors, typed=form)
-        except Conflict:
+        except Conflict as error:
+            if error.code == "sign_in.too_old":
+                return await pages.ask_for_verification(visit, TAB, form)
             # The role may have changed meanwhile, too.
             return await show(visit, errors={"dialect": visit.translate(_TOO_LOW)}, typed=form)
-        return await show(visit, token=issued.token)
+        return await pages.forget_draft(visit, TAB, await show(visit, token=issued.token))
 
     @routes.post(f"{PATHS[TAB]}/{{key_id:int}}/revoke", dependencies=forms)
     async def revoke_key(request: Request, key_id: int) -> Response:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,14 +12,18 @@ from app.adapters.database import PortalContext
 from app.adapters.translations import N_
 from app.domain.permissions import Permission, is_allowed
 from app.domain.users.sessions import SessionUser
+from app.web.drafts import Drafts
 from app.web.field_messages import translate
 from app.web.forms import read_form
 from app.web.notices import add_notice
 from app.web.portal_pages import PortalPages
-from app.web.viewer import FORM_FIELD, SignInRequired, Viewer, Viewers
+from app.web.viewer import FORM_FIELD, Draft, SignInRequired, Viewer, Viewers
 
 METHODS: Final = ["GET", "HEAD"]
 HOME: Final = "/profile"
+VERIFICATION_PATH: Final = f"{HOME}/verification"
+_KEPT: Final = ("name", "locale", "dialect", "expires_on", "new_email")
+"""The fields of forms of the tabs that are kept while their user signs in; never a password."""
 STALE: Final = N_("This page was open for too long. Nothing is lost: send it once more.")
 _HEADERS: Final = {"Cache-Control": "private, no-store"}
 
@@ -60,10 +65,12 @@ class Visit:
 class ProfilePages:
     """Finds the user of a request, and responds with the tabs."""
 
-    def __init__(self, pages: PortalPages, viewers: Viewers) -> None:
+    def __init__(self, pages: PortalPages, viewers: Viewers, drafts: Drafts) -> None:
         self.sends_mail = pages.sends_mail
         self._pages = pages
         self._viewers = viewers
+        self._drafts = drafts
+        self.redirect_to_sign_in = pages.redirect_to_sign_in
 
     async def open(self, request: Request, tab: str) -> Visit:
         """Raises SignInRequired, which leads back to the tab, unless a user is signed in."""
@@ -78,8 +85,32 @@ class ProfilePages:
         return Visit(request, viewer, viewer.user)
 
     async def open_form(self, request: Request, tab: str) -> tuple[Visit, Mapping[str, str]]:
-        """As `open`, with the fields of the form, which are only to be used if `is_own_form`."""
-        return await self.open(request, tab), await read_form(request)
+        """As `open`, with the fields of the form, which are only to be used if `is_own_form`.
+
+        What was typed is kept while the user signs in: see `find_draft`.
+        """
+        form = await read_form(request)
+        try:
+            return await self.open(request, tab), form
+        except SignInRequired as required:
+            raise SignInRequired(required.next_path, draft=_make_draft(tab, form)) from None
+
+    async def find_draft(self, visit: Visit, tab: str) -> Mapping[str, str] | None:
+        """What the user had typed into the form of the tab before signing in; None for nothing."""
+        return await self._drafts.find(visit.request, visit.viewer, form=_draft_name(tab))
+
+    async def forget_draft(self, visit: Visit, tab: str, response: Response) -> Response:
+        """The response to an accepted form, whose draft is deleted."""
+        await self._drafts.delete(visit.request, response, visit.viewer, form=_draft_name(tab))
+        return response
+
+    async def ask_for_verification(self, visit: Visit, tab: str, form: Mapping[str, str]) -> Response:
+        """To the page that asks who it is, and then back to the tab with what was typed."""
+        response = self._pages.redirect(f"{VERIFICATION_PATH}?{urlencode({'next': PATHS[tab]})}")
+        draft = _make_draft(tab, form)
+        if draft is not None:
+            await self._drafts.keep(visit.request, response, visit.viewer, form=draft.form, texts=draft.texts)
+        return response
 
     def is_own_form(self, visit: Visit, form: Mapping[str, str]) -> bool:
         """Whether a page of this session sent the form."""
@@ -119,6 +150,15 @@ class ProfilePages:
     def redirect_stale(self, tab: str) -> Response:
         """To the tab, because a button was on a page of another session: nothing was typed that could be lost."""
         return self.redirect(PATHS[tab], "stale")
+
+
+def _draft_name(tab: str) -> str:
+    return f"profile:{tab}"
+
+
+def _make_draft(tab: str, form: Mapping[str, str]) -> Draft | None:
+    texts = {name: form[name] for name in _KEPT if name in form}
+    return Draft(_draft_name(tab), texts) if any(texts.values()) else None
 
 
 def may_have_keys(visit: Visit) -> bool:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from app.adapters.database import Database
 from app.adapters.passwords import PasswordHasher
 from app.adapters.translations import N_
+from app.api.authentication import ApiKeyAuthenticator
 from app.domain.errors import Conflict
 from app.domain.users import accounts, own_password
 from app.web.field_messages import find_errors
@@ -27,6 +28,7 @@ def router(
     database: Database,
     passwords: PasswordHasher,
     present_password: PresentPassword,
+    authenticator: ApiKeyAuthenticator,
     form_limiter: PageRateLimit,
 ) -> APIRouter:
     """POST of /profile/password."""
@@ -49,11 +51,21 @@ def router(
         new_hash = await passwords.hash_password(password)
         try:
             await database.write(
-                lambda work: own_password.change(work, visit.user_id, verified_hash=stored, new_hash=new_hash),
+                lambda work: own_password.change(
+                    work,
+                    visit.user_id,
+                    verified_hash=stored,
+                    new_hash=new_hash,
+                    removes_passkeys="remove_passkeys" in form,
+                    revokes_keys="revoke_keys" in form,
+                ),
                 visit.context,
             )
-        except Conflict:
+        except Conflict as error:
+            if error.code == "sign_in.too_old":
+                return await pages.ask_for_verification(visit, TAB, {})
             return await page.show(visit, errors={FIELD: visit.translate(_CHANGED)})
+        authenticator.invalidate()
         return pages.redirect(HOME, "password-set" if stored is None else "password-changed")
 
     return routes
