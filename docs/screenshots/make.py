@@ -50,6 +50,10 @@ FONTS: Final = """<?xml version="1.0"?>
     <edit name="family" mode="prepend" binding="strong"><string>Liberation Sans</string></edit>
   </match>
   <match target="pattern">
+    <test name="family"><string>sans-serif</string></test>
+    <edit name="family" mode="prepend" binding="strong"><string>Liberation Sans</string></edit>
+  </match>
+  <match target="pattern">
     <test name="family"><string>sans</string></test>
     <edit name="family" mode="prepend" binding="strong"><string>Liberation Sans</string></edit>
   </match>
