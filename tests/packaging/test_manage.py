@@ -56,7 +56,7 @@ def test_help_shows_every_command(arguments: list[str]) -> None:
 
     assert (code, err) == (0, "")
     commands = [line.split()[1] for line in out.splitlines() if line.startswith("  ./manage ")]
-    assert commands == ["serve", "earshot", "test", "audit", "bench", "messages", "lock", "uv", "help"]
+    assert commands == ["serve", "earshot", "test", "audit", "bench", "screenshots", "messages", "lock", "uv", "help"]
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:

@@ -17,7 +17,8 @@ from app.domain.models.base import (
 )
 
 SIGN_IN_METHODS = ("password", "email", "provider", "passkey", "sign_on", "link")
-"""`email` is a link or a code in an email, `sign_on` ProductLift's signed token, `link` one that the operator made."""
+"""`email` is a link or a code in an email, `sign_on` a signed token of single sign-on,
+`link` one that the operator made."""
 
 
 class Session(PortalScopedMixin, Base):

@@ -11,7 +11,7 @@ from app.domain.posts.public import MAX_COMMENT, MAX_DESCRIPTION
 __all__ = ["MAX_COMMENT", "MAX_DESCRIPTION", "MAX_TITLE", "parse_comment", "parse_post"]
 
 MAX_TITLE: Final = 180
-"""Characters, as in ProductLift's contract."""
+"""Characters."""
 
 
 def parse_post(title: str, description: str) -> tuple[str, str]:

@@ -15,34 +15,22 @@ from app.domain.errors import Conflict, ForeignKeyViolation, NotFound
 from app.domain.models import Base, Portal
 from app.domain.notifications import choices, digests
 from app.domain.notifications.recipients import Recipient
-from app.domain.permissions import VISITOR
 from app.domain.portals import categories, deletion, portals, sections, statuses
-from app.domain.posts import attachments, create, devices, follows, update, votes
+from app.domain.posts import attachments, create, follows, update, votes
 from app.domain.posts.attachments import StoredFile
 from app.domain.posts.create import NewPost
 from app.domain.posts.votes import NewVote
 from app.domain.search import post_index
 from app.domain.sql.statement import POSTGRESQL
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import (
-    identities,
-    identity_providers,
-    one_time_tokens,
-    ownership,
-    passkeys,
-    profile,
-    sessions,
-    sign_in_requests,
-    users,
-)
-from app.domain.users.identities import Claims
-from app.domain.users.identity_providers import ProviderSettings
+from app.domain.users import one_time_tokens, ownership, users
 from app.settings import Settings
 from tests.support.clients import Client
 from tests.support.concurrency import ConcurrentWriter
 from tests.support.database_dump import of_portal
 from tests.support.factory import Factory
 from tests.support.sample_portal import SamplePortal, populate
+from tests.support.sign_in_rows import add_sign_in_rows
 from tests.support.sql import rows
 from tests.support.stored_events import read_events
 from tests.support.webhook_rows import add_delivery, add_endpoint
@@ -120,32 +108,8 @@ async def make_ideas(make: Factory) -> SamplePortal:
     for kind in ("image", "attachment"):
         file = StoredFile(kind, f"{kind}{portal}", "a.png", "image/png", 5)  # type: ignore[arg-type]
         await make.act(lambda work, file=file: attachments.add(work, post_id=sample.post, file=file), portal=portal)
-    await add_sign_in_rows(make, portal, owner)
+    await add_sign_in_rows(make, owner, portal=portal)
     return sample
-
-
-async def add_sign_in_rows(make: Factory, portal: int, owner: int) -> None:
-    """A session, a link to sign in, a passkey, a user of a provider, a post of a visitor and a profile picture."""
-    picture = f"picture{portal}"
-    provider = ProviderSettings(name="Acme", issuer="https://id.example", client_id="earshot")
-    anonymous_post = NewPost("Dark mode", "At night", None, moderation=None, default_status=True)
-    passkey: dict[str, Any] = {"credential_id": "credential", "public_key": "key", "sign_count": 0, "name": "Phone"}
-    for operation in (
-        lambda work: sessions.create(work, user_id=owner, method="password", user_agent="Browser"),
-        lambda work: sign_in_requests.create_link(work, owner),
-        lambda work: passkeys.add(work, user_id=owner, **passkey),
-        lambda work: identities.sign_in_by_provider(
-            work, identity_providers.create(work, provider), Claims("subject", None, False, "Jane Roe")
-        ),
-        lambda work: profile.set_picture(work, owner, picture),
-        lambda work: portals.update_setting(work, setting="allows_anonymous_posts", value=True),
-    ):
-        await make.act(operation, portal=portal)
-    await make.act(
-        lambda work: devices.create_post(work, anonymous_post, device_digest=devices.digest("token")),
-        portal=portal,
-        actor=VISITOR,
-    )
 
 
 async def test_no_row_is_left_and_another_portal_keeps_all(make: Factory, database_url: str) -> None:

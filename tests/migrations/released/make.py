@@ -43,6 +43,7 @@ from tests.support.clients import Client
 from tests.support.extra_servers import make_settings, running_application
 from tests.support.factory import Factory
 from tests.support.servers import find_postgres, start_postgres
+from tests.support.sign_in_rows import add_sign_in_rows
 
 FOLDER: Final = Path(__file__).parent
 SEARCH_TEXTS: Final = "post_search_texts"
@@ -78,6 +79,7 @@ class Life:
         await self._plan(posts, people)
         await self._tell(posts, people)
         await self._part(people)
+        await add_sign_in_rows(self._make, people["Bob"]["id"])
         await self._second()
         await self.send_request(self._astuto, "POST", "/posts", {"title": "Export to a spreadsheet", "board_id": 1})
 
