@@ -39,6 +39,7 @@ def send_too_often(tab: Tab, portal: ServedPortal) -> None:
         if tab.page.request.post(f"{portal.address}/login", form={"email": "nobody@example.com"}).status == 429:
             break
     tab.page.get_by_label("Email address").fill("nobody@example.com")
+    tab.page.get_by_label("Password").fill("a wrong password")
     tab.page.locator("main form.form button").click()
 
 
