@@ -72,7 +72,9 @@ def test_a_password_signs_in_and_the_account_page_signs_out(tab: Tab, portal: Se
     tab.type_into("Email address", email)
     tab.type_into("Password", "a wrong password")
     tab.press_button(SIGN_IN)
-    expect(tab.page.get_by_role("alert").filter(visible=True)).to_have_text("The address or the password is wrong.")
+    expect(tab.page.get_by_role("alert").filter(visible=True)).to_contain_text(
+        "The address or the password is wrong, or you have not confirmed the address yet."
+    )
     expect(tab.page.get_by_label("Email address")).to_have_value(email)
     expect(tab.page.get_by_label("Password")).to_have_value("")
     tab.take_status(422)

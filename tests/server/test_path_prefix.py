@@ -120,7 +120,14 @@ def crawl(client: httpx.Client, origin: str, keys: dict[str, str]) -> None:
     assert commented.status_code == 200, commented.text
 
     crawler = Crawler(client, origin, keys)
-    for start in ("/", "/docs", "/health", f"/api/v1/posts/{made['id']}/comments", f"/p/x-{made['id']}"):
+    for start in (
+        "/",
+        "/docs",
+        "/health",
+        "/health/ready",
+        f"/api/v1/posts/{made['id']}/comments",
+        f"/p/x-{made['id']}",
+    ):
         crawler.follow(f"{origin}{PATH}{start}")
 
     image = urlsplit(made["image_main"]).path.removeprefix(PATH)
@@ -130,6 +137,7 @@ def crawl(client: httpx.Client, origin: str, keys: dict[str, str]) -> None:
         "/productlift/api/v1/openapi.json", "/api-docs/v1/swagger.yaml", "/astuto/api/v1/posts", "/api/v1/posts",
         "/astuto/api/v1/boards", "/productlift/api/v1/posts", "/productlift/api/v1/portal", "/static/tokens.css",
         "/static/icon.svg", "/static/interactive.js", "/health", "/health/ready",
+        "/login", "/register", "/roadmap", "/changelog", "/submit",
         f"/p/dark-mode-{made['id']}", f"/p/dark-mode-{made['id']}/edit", image,
     }  # fmt: skip
     # The picture, and the attachment that only the page links.

@@ -87,7 +87,7 @@ def doctor(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check the installation, report problems and how to fix them.
+    """Check the installation and say how to fix problems.
 
     It checks settings, files and their modes, disk space, the database and its content, counters, sections, clocks,
     Redis, rate limits, proxies, the public address, storage, the mail server and OpenTelemetry. Without --fix it

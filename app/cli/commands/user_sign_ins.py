@@ -19,7 +19,7 @@ UserArgument = Annotated[str, typer.Argument(metavar="USER", help="Address, id o
 
 
 def sign_in_link(work: UnitOfWork, user: UserArgument) -> Output:
-    """Print a link by which a user signs in, without mail and without a password.
+    """Print a link by which a user signs in, without mail.
 
     It works once, for 15 minutes. Whoever has it is the user, so pass it on to nobody else.
 
@@ -39,7 +39,9 @@ def list_sessions(
     user: UserArgument,
     end: Annotated[bool, typer.Option("--end", help="End all sessions of the user.")] = False,
 ) -> Output:
-    """List the sessions of a user, which are the browsers in which the user is signed in, the last used first.
+    """List or end the sessions of a user.
+
+    A session is a browser in which the user is signed in. The last used one is the first.
 
     \b
     earshot users sessions jane@example.com
@@ -65,7 +67,9 @@ def list_sessions(
 
 
 def list_awaiting(work: UnitOfWork) -> Output:
-    """List the users who signed up and await the approval of the team, the oldest 1000.
+    """List the users who await the approval of the team.
+
+    These have signed up; the oldest 1000.
 
     \b
     earshot users awaiting
@@ -87,7 +91,9 @@ def list_awaiting(work: UnitOfWork) -> Output:
 
 
 def approve(work: UnitOfWork, user: UserArgument) -> Output:
-    """Approve a user who signed up in a portal that needs the team's approval. The user is told by mail.
+    """Approve a user who signed up.
+
+    This is for portals that need the team's approval. The user is told by mail.
 
     `earshot portals set sign-up approval` makes sign-up need an approval.
 

@@ -28,9 +28,7 @@ from app.settings import Settings
 if TYPE_CHECKING:
     from app.adapters.encryption import SecretCipher
 
-group = typer.Typer(
-    name="webhooks", help="Webhooks: addresses that are called for events, and the calls.", no_args_is_help=True
-)
+group = typer.Typer(name="webhooks", help="Webhooks: addresses that are called for events.", no_args_is_help=True)
 WebhookArgument = Annotated[int, id_argument("webhooks")]
 log_commands.add_commands(group)
 webhook_call.add_commands(group)

@@ -16,9 +16,7 @@ from app.domain.portals.widgets import ANY_SITE, MAX_FRAME_ANCESTORS
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET
 
-group = typer.Typer(
-    name="widgets", help="Widgets, which show a tab of the portal on other sites.", no_args_is_help=True
-)
+group = typer.Typer(name="widgets", help="Widgets, which show a tab on other sites.", no_args_is_help=True)
 
 WidgetArgument = Annotated[
     str, typer.Argument(parser=str.lower, metavar="WIDGET", help="Its id, as `earshot widgets list` shows it.")

@@ -18,6 +18,7 @@ from app.domain.notifications.items import ItemKey, load_items
 from app.domain.notifications.kinds import DIGEST, NOTIFICATION_KINDS, RECAP
 from app.domain.sql.statement import PORTAL_ID, Statement, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
+from app.domain.users.address_confirmation import IS_ADDRESS_TRUSTED
 
 MAX_TEXT: Final = 10_000
 MAX_DIGEST_TEXT: Final = 1_000
@@ -33,6 +34,7 @@ _USER: Final = Statement(
         User.notifications_enabled,
         User.blocked_at,
         User.deleted_at,
+        IS_ADDRESS_TRUSTED.label("is_address_trusted"),
     ).where(row_in_portal(User))
 )
 _PORTAL: Final = Statement(select(Portal.title, Portal.locale, Portal.accent_color).where(Portal.id == PORTAL_ID))
@@ -63,6 +65,8 @@ class _Recipient:
     locale: str | None
     recap: str
     is_enabled: bool
+    is_address_trusted: bool
+    """False for whoever signed up with an address that is not confirmed, which may be that of somebody else."""
 
 
 def encode_notification(base_url: str, *, subject_id: int | None) -> str:
@@ -87,6 +91,8 @@ def load_content(work: UnitOfWork, delivery: QueuedEmail) -> Content | str:
         return recipient
     if recipient.email is None:
         return _NO_ADDRESS
+    if not recipient.is_address_trusted:
+        return "the recipient has not confirmed the address"
     if not recipient.is_enabled:
         return "the recipient stopped all notifications"
     payload = orjson.loads(delivery.payload or "{}")
@@ -123,7 +129,8 @@ def _load_recipient(work: UnitOfWork, user_id: int | None) -> _Recipient | str:
     if row["blocked_at"] is not None:
         return "the recipient is blocked"
     name, email, role, locale, recap, is_enabled, *_ = row
-    return _Recipient(user_id, name, email, role, locale, recap, bool(is_enabled))
+    is_trusted = bool(row["is_address_trusted"])
+    return _Recipient(user_id, name, email, role, locale, recap, bool(is_enabled), is_trusted)
 
 
 def _load_recap(work: UnitOfWork, recipient: _Recipient, payload: Mapping[str, Any]) -> Content | str:

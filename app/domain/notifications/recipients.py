@@ -1,8 +1,8 @@
 """Whom an event concerns: the recipients of its notifications.
 
 Nobody is told of what they did themselves or of what happened in their name, and each recipient once of an event.
-Blocked and deleted users, users without an address, and users who stopped all notifications are told of nothing. Nor is
-whoever signed up with an address that is not confirmed, which may be that of somebody else.
+Blocked and deleted users, users without an address, and users who stopped all notifications are told of nothing.
+Whether an address is confirmed matters when the email is sent, because it may be confirmed until then.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,7 +18,6 @@ from app.domain.notifications.mentions import find_mentions
 from app.domain.posts.publishing import IS_PUBLIC
 from app.domain.sql.statement import PORTAL_ID, Statement, in_list, in_portal_unindexed, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
-from app.domain.users.address_confirmation import IS_ADDRESS_TRUSTED
 
 CHUNK: Final = 2000
 """Followers that one query reads."""
@@ -30,7 +29,6 @@ IS_REACHABLE: Final = and_(
     User.blocked_at.is_(None),
     User.email.is_not(None),
     User.notifications_enabled,
-    IS_ADDRESS_TRUSTED,
 )
 """Whether a user gets notifications."""
 IS_STAFF: Final = User.role.in_([literal_column(f"'{role}'") for role in sorted(STAFF_ROLES)])

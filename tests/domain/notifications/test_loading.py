@@ -184,6 +184,7 @@ async def change(scene: Scene, what: str) -> None:
     }
     statements = {
         "without address": f"UPDATE users SET email = NULL, email_key = NULL WHERE id = {jane}",
+        "unconfirmed": f"UPDATE users SET signed_up_at = created_at, email_confirmed_at = NULL WHERE id = {jane}",
         "comment internal": "UPDATE comments SET internal = true",
         "status deleted": "DELETE FROM statuses WHERE name = 'Planned'",
     }
@@ -204,6 +205,7 @@ REASONS = {
     "blocked": ("the recipient is blocked", EVERY_KIND),
     "deleted": ("the recipient was deleted", EVERY_KIND),
     "without address": ("the recipient has no address", EVERY_KIND),
+    "unconfirmed": ("the recipient has not confirmed the address", EVERY_KIND),
     "stopped": ("the recipient stopped all notifications", EVERY_KIND),
     "demoted": ("the recipient is not a moderator, administrator or owner any more", OF_STAFF),
     "unfollowed": ("the recipient does not follow the post any more", OF_FOLLOWERS),
@@ -321,7 +323,7 @@ class TestDigests:
         digest = scene.digest(("comment", scene.post, scene.comment), ("status_change", scene.post, scene.status))
         assert await scene.load(digest) == "visitors can not see the post"
 
-    @pytest.mark.parametrize("what", ["blocked", "deleted", "without address", "stopped"])
+    @pytest.mark.parametrize("what", ["blocked", "deleted", "without address", "unconfirmed", "stopped"])
     async def test_a_digest_is_not_sent_to_who_gets_no_mail(self, scene: Scene, what: str) -> None:
         await change(scene, what)
 

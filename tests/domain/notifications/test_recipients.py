@@ -59,7 +59,7 @@ def expected_cadence(event: str, person: Person, actor: str, post_state: str) ->
     _, needs_follow, needs_role, visible_state, default = TABLE[event]
     if post_state != visible_state or actor not in ("another user", "the operator"):
         return None
-    if person.state not in ("active", "confirmed") or person.choice == "all stopped":
+    if person.state not in ("active", "confirmed", "unconfirmed") or person.choice == "all stopped":
         return None
     if (needs_follow and not person.follows) or (needs_role and person.role == "user"):
         return None
