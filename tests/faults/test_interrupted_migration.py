@@ -1,10 +1,12 @@
 """A migration killed in its midst: the database is as it was, and the next start brings it up to date."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import sqlite3
 import subprocess
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -90,7 +92,9 @@ def program_of_tomorrow(place: Path) -> Path:
     for folder in ("app", "migrations"):
         shutil.copytree(ROOT / folder, place / folder, ignore=shutil.ignore_patterns("__pycache__"))
     known = place / "app" / "adapters" / "database" / "revisions.py"
-    known.write_text(known.read_text().replace(f'"{HEAD}")', f'"{HEAD}", "9999")'))
+    written = known.read_text()
+    assert written.count(f'"{HEAD}"') == 1
+    known.write_text(written.replace(f'"{HEAD}"', f'"{HEAD}", "9999"'))
     (place / "migrations" / "versions" / "tomorrow.py").write_text(TOMORROW.replace("{head}", HEAD))
     return place
 
@@ -121,15 +125,17 @@ def test_a_killed_sqlite_migration_changes_nothing(sqlite: Earshot, tmp_path: Pa
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     ) as process:
-        while True:
-            assert process.poll() is None
-            try:
-                waited_for = os.open(gate, os.O_WRONLY | os.O_NONBLOCK)
-            except OSError:
-                continue
-            break
-        half_way = bytes_of(path)
-        process.kill()
+        end = time.monotonic() + 60
+        try:
+            while True:
+                assert process.poll() is None
+                assert time.monotonic() < end, "the migration does not run"
+                with contextlib.suppress(OSError):
+                    waited_for = os.open(gate, os.O_WRONLY | os.O_NONBLOCK)
+                    break
+            half_way = bytes_of(path)
+        finally:
+            process.kill()
     os.close(waited_for)
 
     assert half_way != stood, "nothing had been written yet"
