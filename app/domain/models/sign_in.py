@@ -17,8 +17,7 @@ from app.domain.models.base import (
 )
 
 SIGN_IN_METHODS = ("password", "email", "provider", "passkey", "sign_on", "link")
-"""`email` is a link or a code in an email, `sign_on` a signed token of single sign-on,
-`link` one that the operator made."""
+"""`email` is a link or a code in an email, `sign_on` a token of single sign-on, `link` one that the operator made."""
 
 
 class Session(PortalScopedMixin, Base):

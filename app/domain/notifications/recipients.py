@@ -25,10 +25,7 @@ MAX_SCANNED_CHARACTERS: Final = 50_000
 """The part of a comment in which mentions are looked for."""
 
 IS_REACHABLE: Final = and_(
-    User.deleted_at.is_(None),
-    User.blocked_at.is_(None),
-    User.email.is_not(None),
-    User.notifications_enabled,
+    User.deleted_at.is_(None), User.blocked_at.is_(None), User.email.is_not(None), User.notifications_enabled
 )
 """Whether a user gets notifications."""
 IS_STAFF: Final = User.role.in_([literal_column(f"'{role}'") for role in sorted(STAFF_ROLES)])
